@@ -1,0 +1,1 @@
+//! HTTP: routes to answers. Reads snapshots, never writes.

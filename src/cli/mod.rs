@@ -1,0 +1,55 @@
+//! Commands, a file each; the only place that connects channels and spawns stages.
+//!
+//! Results go to stdout, everything else to stderr.
+//! Exit codes: 0 fine; 1 a gate failed or nothing matched; 2 wrong usage; 64 bad configuration; 70 internal.
+
+mod bench;
+mod config;
+mod demo;
+mod failure;
+mod generate;
+mod graph;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::{Failure, Outcome};
+
+/// Live service dependency graph from trace spans in Kafka.
+#[derive(Parser)]
+#[command(name = "linchpin", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Consume spans from Kafka and serve the graph over HTTP.
+    Serve(serve::Args),
+    /// A simulated system, an embedded Kafka and the graph of it, in one process.
+    Demo(demo::Args),
+    /// Make the spans of a simulated system: to a file, a Kafka topic or an OTLP endpoint.
+    Generate(generate::Args),
+    /// Print the graph of trace files or of a running server.
+    Graph(graph::Args),
+    /// Measure the whole pipeline in process, from encoded messages held in memory.
+    Bench(bench::Args),
+    /// Print the effective configuration, check it, or write an example.
+    Config(config::Args),
+}
+
+/// Parses the command line, runs the command and turns its outcome into an exit code.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Generate(args) => generate::run(args),
+        Command::Graph(args) => graph::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Config(args) => config::run(args),
+    };
+    failure::report(outcome)
+}

@@ -1,0 +1,1 @@
+//! Simulated systems, their known truth, and an embedded broker.

@@ -1,0 +1,3 @@
+//! Answers to text: a file per format.
+
+pub mod document;

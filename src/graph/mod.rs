@@ -1,0 +1,1 @@
+//! Facts to the live graph: minute buckets of integers, merged in any order.

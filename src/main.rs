@@ -1,0 +1,7 @@
+//! The `linchpin` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    linchpin::cli::main()
+}

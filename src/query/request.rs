@@ -1,0 +1,119 @@
+//! What can be asked: ranges and filters, checked.
+
+use std::time::Duration;
+
+use crate::model::UnixNanos;
+
+/// A time range of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeRange {
+    /// The last so long, up to now.
+    Window(Duration),
+    /// From inclusive to exclusive; rounded out to whole minutes.
+    Between {
+        /// First instant.
+        from: UnixNanos,
+        /// First instant after the range.
+        to: UnixNanos,
+    },
+    /// All that is kept.
+    All,
+}
+
+/// What a node stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// One operation of a service.
+    Operation,
+    /// A service.
+    #[default]
+    Service,
+    /// A namespace.
+    Namespace,
+}
+
+/// Which way to walk from a focus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Who calls it.
+    Callers,
+    /// Whom it calls.
+    Callees,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// A question for a graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GraphQuery {
+    /// Time range.
+    pub range: TimeRange,
+    /// Only nodes of this environment.
+    pub environment: Option<String>,
+    /// Only edges with an end in this namespace.
+    pub namespace: Option<String>,
+    /// What a node stands for.
+    pub level: Level,
+    /// Only what lies within `hops` of the nodes with this name or id.
+    pub focus: Option<String>,
+    /// Hops from the focus, 1 to 64.
+    pub hops: u32,
+    /// Which way to walk from the focus.
+    pub direction: Direction,
+    /// Only edges with at least so many calls.
+    pub min_calls: u64,
+    /// Only edges with errors.
+    pub errors_only: bool,
+    /// Producer to consumer instead of producer to destination to consumer.
+    pub collapse_messaging: bool,
+}
+
+impl Default for GraphQuery {
+    fn default() -> Self {
+        GraphQuery {
+            range: TimeRange::Window(Duration::from_secs(15 * 60)),
+            environment: None,
+            namespace: None,
+            level: Level::Service,
+            focus: None,
+            hops: 1,
+            direction: Direction::Both,
+            min_calls: 0,
+            errors_only: false,
+            collapse_messaging: false,
+        }
+    }
+}
+
+/// A question for the flows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowQuery {
+    /// Time range.
+    pub range: TimeRange,
+    /// Only flows of this environment.
+    pub environment: Option<String>,
+    /// Only flows whose root is in this namespace.
+    pub namespace: Option<String>,
+}
+
+/// Why a question cannot be answered; every message has the value and the cure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// The range ends before it begins.
+    #[error("the range from {from} to {to} is empty: give a `to` after `from`")]
+    EmptyRange {
+        /// RFC 3339.
+        from: String,
+        /// RFC 3339.
+        to: String,
+    },
+    /// No node has the name of the focus.
+    #[error("no node is called `{focus}` in this range{hint}")]
+    UnknownFocus {
+        /// As given.
+        focus: String,
+        /// `; did you mean …?`, or empty.
+        hint: String,
+    },
+}
