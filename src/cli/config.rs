@@ -102,3 +102,39 @@ fn json(loaded: &Loaded) -> serde_json::Result<String> {
     let document = json!({ "facts_hash": facts_hash, "values": values });
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded() -> Loaded {
+        let loader = Loader::new().set("kafka.properties.sasl.password=hunter2").flag("lanes.count", "8");
+        loader.load().unwrap()
+    }
+
+    #[test]
+    fn the_table_has_every_value_with_its_origin_and_no_secret() {
+        let table = table(&loaded());
+        let row = |start: &str| {
+            let line = table.lines().find(|line| line.starts_with(start)).expect(start);
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(row("lanes.count"), "lanes.count * 8 flag");
+        assert_eq!(row("kafka.properties"), "kafka.properties.sasl.password \"***\" --set");
+        assert_eq!(row("http.listen"), "http.listen \"127.0.0.1:7171\" default");
+        assert!(table.ends_with(&format!("is {:016x}\n", loaded().config.facts_hash())), "{table}");
+        assert!(!table.contains("hunter2"));
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let text = json(&loaded()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let values = document["values"].as_array().unwrap();
+        assert_eq!(values.len(), loaded().entries().len());
+        let count = json!({"key": "lanes.count", "value": 8, "origin": "flag", "affects_facts": true});
+        assert!(values.contains(&count), "{text}");
+        assert_eq!(document["facts_hash"], format!("{:016x}", loaded().config.facts_hash()));
+        assert!(!text.contains("hunter2"));
+    }
+}

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::notation::{duration_text, size_text};
+use super::quantity::{duration_text, size_text};
+
+/// Says what is wrong with a value.
+type Check<T> = Box<dyn Fn(&T) -> Result<(), String>>;
 
 /// What must hold for a value.
 pub(super) struct Rule<T> {
     /// In words, as "1 to 256".
     pub(super) text: String,
-    /// `Err` says what is wrong.
-    pub(super) check: Box<dyn Fn(&T) -> Result<(), String>>,
+    /// `Err` names the cure.
+    pub(super) check: Check<T>,
 }
 
 /// A rule that is true or false of the whole value.
@@ -31,7 +34,7 @@ fn each(text: &str, holds: impl Fn(&str) -> bool + 'static) -> Rule<Vec<String>>
         Some(element) => Err(format!("`{element}` {must_be}")),
         None => Ok(()),
     };
-    Rule { text: text.to_owned(), check: Box::new(check) }
+    Rule { text: format!("each {text}"), check: Box::new(check) }
 }
 
 /// From `least` to `most`, both included.
@@ -57,7 +60,7 @@ pub(super) fn whole_seconds() -> Rule<Duration> {
 
 /// A text with something in it.
 pub(super) fn not_blank() -> Rule<String> {
-    rule("not empty", |value: &String| !value.trim().is_empty())
+    rule("a name that is not empty", |value: &String| !value.trim().is_empty())
 }
 
 /// A list with something in it.

@@ -147,7 +147,7 @@ macro_rules! choice {
             type Value = $Choice;
 
             fn kind() -> String {
-                [$(concat!("`", $text, "`"),)+].join(" or ")
+                format!("one of {}", [$(concat!("`", $text, "`"),)+].join(", "))
             }
 
             fn read(value: &toml::Value) -> Result<$Choice, String> {

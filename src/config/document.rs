@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::declare::Knob;
+use super::properties::SECRET_WORDS;
 use super::sections::{Config, KNOBS, SECTIONS};
 
 /// `linchpin.toml` with every key at its default, commented out, each with what it does and why.
@@ -31,8 +32,8 @@ pub fn markdown() -> String {
             text.push_str(&row(knob));
         }
     }
-    let _ = write!(text, "\n{MARKDOWN_FOOT}");
-    text
+    let secret_words = SECRET_WORDS.map(|word| format!("`{word}`")).join(", ");
+    text + "\n" + &MARKDOWN_FOOT.replace("{SECRET_WORDS}", &secret_words)
 }
 
 fn row(knob: &Knob) -> String {
@@ -76,28 +77,30 @@ A value comes from the strongest of these that gives it:
 3. the environment: `kafka.brokers` is `LINCHPIN_KAFKA__BROKERS`, with two underscores between section and key;
 4. flags: `--set kafka.brokers=…`, as often as needed, and those that a command has of its own.
 
-`linchpin config` prints every value in force with its origin, `linchpin config --check` every problem at once
-(exit code 64), and `linchpin config --example` a file to start from.
+`linchpin config` prints every value in force with its origin.
+`linchpin config --check` prints every problem at once (exit code 64).
+`linchpin config --example` prints a file to start from.
 Unknown keys and variables are refused, with the nearest known name.
 
 How values are written:
 
-- durations: `\"500ms\"`, `\"30s\"`, `\"2m\"`, `\"24h\"`, `\"90d\"`, or added up as `\"1h30m\"`; a number without unit is refused;
+- durations: `\"500ms\"`, `\"30s\"`, `\"2m\"`, `\"24h\"`, `\"90d\"`, or added up as `\"1h30m\"`; the unit is a must;
 - sizes: `\"64MiB\"`, `\"2GiB\"`, or a number of bytes; `MB` and `GB` are powers of ten;
 - times: RFC 3339 in UTC, as `\"2026-01-31T08:00:00Z\"`;
-- lists: `[\"a\", \"b\"]` in the file; `a,b` in variables and flags, or the list as in the file where a part holds a comma;
+- lists: `[\"a\", \"b\"]` in the file; `a,b` in variables and flags, or as in the file where a part holds a comma;
 - tables: `[kafka.properties]` in the file; `name=value,name=value` in variables and flags, or one entry at a time.
 
-◆ marks what changes sealed facts. `linchpin config` prints the hash of these values; sealed minutes belong to one
-hash, so that minutes counted by different rules are never added up.
+◆ marks what changes sealed facts.
+`linchpin config` prints the hash of these values.
+Sealed minutes belong to one hash, so that minutes counted by different rules are never added up.
 ";
 
 const MARKDOWN_FOOT: &str = "\
 ## Secrets
 
-Values of `kafka.properties` whose name looks like a secret (it contains `password`, `passphrase`, `secret`, `token`,
-`credential`, `jaas`, `key.pem` or `oauthbearer.config`), and all that come from a file, are shown as `***` by every
+Values of `kafka.properties` whose name looks like a secret, and all that come from a file, are shown as `***` by every
 command, in every log line and in every answer.
+A name looks like a secret if it contains one of {SECRET_WORDS}.
 
 ```toml
 [kafka.properties]
@@ -107,11 +110,13 @@ sasl.username = \"linchpin\"
 sasl.password = { file = \"/run/secrets/kafka-password\" }
 ```
 
-Line ends at the end of such a file are left out. A variable names an entry in upper case with `_` for each dot:
-`LINCHPIN_KAFKA__PROPERTIES__SASL_PASSWORD`. Rather not by `--set`: other users of a machine can read command lines.
+Line ends at the end of such a file are left out.
+A variable names an entry in upper case with `_` for each dot: `LINCHPIN_KAFKA__PROPERTIES__SASL_PASSWORD`.
+Do not give secrets by `--set`: other users of a machine can read command lines.
 
 ## In Kubernetes
 
-A service named `linchpin` makes Kubernetes set variables as `LINCHPIN_PORT` and `LINCHPIN_SERVICE_HOST` in every pod
-of its namespace. These are left alone.
+For a service named `linchpin`, Kubernetes sets variables as `LINCHPIN_PORT` and `LINCHPIN_SERVICE_HOST` in every pod of
+its namespace.
+These are left alone.
 ";

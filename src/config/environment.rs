@@ -66,7 +66,7 @@ fn unknown(name: &str) -> String {
     match nearest(&wanted, &known) {
         Some(key) => format!("{name}: unknown variable, did you mean `{}`?", variable(key)),
         None => format!(
-            "{name}: unknown variable, `linchpin config` lists all keys, `{}` is kafka.brokers",
+            "{name}: unknown variable, `linchpin config` lists all keys, `{}` sets kafka.brokers",
             variable("kafka.brokers")
         ),
     }

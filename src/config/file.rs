@@ -26,13 +26,17 @@ pub(super) fn read(path: &Path, problems: &mut Vec<String>) -> Vec<Assignment> {
 /// Parses the text of a file.
 pub(super) fn parse(name: &str, text: &str, problems: &mut Vec<String>) -> Vec<Assignment> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
+    for error in &errors {
         // Its full text would quote the line, which may hold a secret.
         let line = line_of(text, error.span().map_or(0, |span| span.start));
         problems.push(format!("{name}:{line}: not TOML, {}", error.message()));
     }
     let mut walk = Walk { name, text, problems, assignments: Vec::new() };
-    walk.table("", document.get_ref());
+    // What could be made of a broken file is guesswork, and so would be its problems.
+    if errors.is_empty() {
+        walk.table("", document.get_ref());
+    }
+    walk.assignments.sort_by_key(|assignment| assignment.origin.clone());
     walk.assignments
 }
 

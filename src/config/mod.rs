@@ -8,12 +8,14 @@
 mod check;
 mod declare;
 mod document;
+mod draft;
 mod environment;
 mod facts_hash;
 mod file;
 mod loader;
 mod notation;
 mod properties;
+mod quantity;
 mod relations;
 mod sections;
 mod suggest;
@@ -22,6 +24,6 @@ mod tests;
 
 pub use document::{example, markdown};
 pub use loader::{Entry, Loaded, Loader, Origin};
-pub use notation::duration_text;
 pub use properties::Properties;
+pub use quantity::duration_text;
 pub use sections::*;

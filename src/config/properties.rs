@@ -12,7 +12,7 @@ use super::sections::Encoding;
 pub(super) const MASK: &str = "***";
 
 /// Words in a key by which its value is a secret.
-const SECRET_WORDS: [&str; 8] =
+pub(super) const SECRET_WORDS: [&str; 8] =
     ["password", "passphrase", "secret", "token", "credential", "jaas", "key.pem", "oauthbearer.config"];
 
 /// True where a key's name says that its value is a secret; `_` counts as `.`, as variables have it.
@@ -56,10 +56,10 @@ impl Properties {
             _ => return Err("must be a text, a number, true, false or { file = \"PATH\" }".to_owned()),
         };
         self.values.insert(name.to_owned(), value);
-        match is_from_file {
-            true => self.from_files.insert(name.to_owned()),
-            false => self.from_files.remove(name),
-        };
+        self.from_files.remove(name);
+        if is_from_file {
+            self.from_files.insert(name.to_owned());
+        }
         Ok(())
     }
 }

@@ -123,7 +123,7 @@ sections! {
         /// 16 MiB is far above Kafka's own default of 1 MB, and keeps a broken producer from filling the memory.
         facts max_record_size: u64 as Bytes = 16 << 20, sized(1 << 10);
         /// Bytes fetched ahead of decoding, over all partitions.
-        /// 64 MiB is about a tenth of a second of work on one core, enough to hide the network.
+        /// 64 MiB keep decoding busy over the network's pauses; more only costs memory.
         process queue_size: u64 as Bytes = 64 << 20, sized(1 << 10);
     }
 
@@ -152,10 +152,10 @@ sections! {
         /// A second is the shortest that shows most traces once; it decides nothing that is sealed.
         process quiet: Duration = secs(1), lasting(Duration::from_millis(100), secs(60));
         /// Spans of one session; further ones are counted and left out.
-        /// 20,000 is above the largest traces published by big operators, and bounds what one bad loop can cost.
+        /// 20,000 is far above usual traces, and bounds what one endless loop can cost.
         facts max_spans: usize = 20_000, between(1, 10_000_000);
         /// Spans per partition and second of log; above it whole traces are shed and the others weigh more.
-        /// 100,000 bounds the memory at any load; it is above what one partition usually carries.
+        /// At most budget × (gap + max_life) spans wait; 100,000 is above what one partition usually carries.
         facts budget: u64 = 100_000, between(1, 1_000_000_000);
     }
 
@@ -178,7 +178,7 @@ sections! {
         /// 256 bytes hold any name that a person reads.
         facts max_length: usize = 256, between(16, 65_536);
         /// Distinct names of the process; further ones are `other`.
-        /// A million takes about 100 MB, and is many times what a large system has.
+        /// A million is more than twice the operation edges of a system of 20,000 services, and bounds the memory.
         facts max_symbols: usize = 1_000_000, between(1_000, 100_000_000);
     }
 
@@ -221,7 +221,7 @@ sections! {
         /// A day compares a deploy with the same hour of yesterday.
         process retention: Duration = DAY, lasting(secs(600), secs(10 * 366 * 24 * 3_600));
         /// Memory for minutes; beyond it the oldest go first.
-        /// 2 GiB hold a day of a system of a few thousand services.
+        /// 2 GiB leave room for the rest of the process on a machine of 4 GiB.
         process memory: u64 as Bytes = 2 << 30, sized(16 << 20);
         /// Operation-level nodes per minute; the rest is `other`.
         /// 100,000 are the active operations of 20,000 services.
@@ -241,7 +241,7 @@ sections! {
     /// Linchpin's own log lines, on stderr.
     log: LogConfig {
         /// Level or filter, as `info` or `info,linchpin::source=debug`.
-        /// `info` tells of starts, rebalances and problems, some lines an hour.
+        /// `info` tells of starts, rebalances and problems, and nothing per record.
         process level: String = "info".into(), log_filter();
         /// Shape of lines.
         /// `auto` is readable on a terminal and JSON, a line an event, elsewhere: there a machine reads it.
