@@ -36,8 +36,13 @@ impl Properties {
     }
 
     /// Adds a property, or replaces it.
-    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.values.insert(name.into(), value.into());
+    pub fn insert(&mut self, name: String, value: String) {
+        self.values.insert(name, value);
+    }
+
+    /// True where the property is set.
+    pub fn contains_key(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     /// Names and values, secrets masked.

@@ -107,7 +107,8 @@ sections! {
         /// Format by topic name, before `kafka.encoding`.
         /// Empty, as topics rarely differ.
         facts topic_encodings: BTreeMap<String, Encoding> = BTreeMap::new();
-        /// Any librdkafka property: SASL, SSL, OAUTHBEARER and the rest; they override what Linchpin sets itself.
+        /// Any librdkafka property: SASL, SSL, OAUTHBEARER and the rest; they override what Linchpin sets
+        /// itself, but for the few that its reading depends on.
         /// Secrets are shown as `***` everywhere; `{ file = "PATH" }` reads a value from a file.
         process properties: Properties = Properties::default();
         /// A partition that is read to its end stands at the local clock less this.
