@@ -205,7 +205,7 @@ pub struct FlowsDocument {
 /// A flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FlowDocument {
-    /// Unique and stable: `service@namespace#environment|name`.
+    /// Unique and stable: `flow:service@namespace#environment|name`.
     pub id: String,
     /// What was asked for, as `GET /cart/{id}`, refined where that says nothing.
     pub name: String,
