@@ -53,6 +53,10 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, String> {
 
 /// What the bytes look like.
 pub(super) fn guess(bytes: &[u8]) -> Guess {
+    // A line feed is the tag of field 1, and a brace or a bracket may be its length.
+    if bytes.first() == Some(&0x0a) && hops_to_the_end(bytes) {
+        return guess_binary(bytes);
+    }
     match bytes.trim_ascii_start() {
         json @ [b'{', ..] => guess_object(json),
         json @ [b'[', ..] => guess_array(json),
@@ -127,6 +131,18 @@ fn guess_binary(bytes: &[u8]) -> Guess {
     }
 }
 
+/// Are its fields as long as it is?
+fn hops_to_the_end(message: &[u8]) -> bool {
+    let mut reader = Reader::new(message);
+    loop {
+        match reader.tag() {
+            Ok(None) => return true,
+            Ok(Some(tag)) if reader.skip(tag).is_ok() => {}
+            _ => return false,
+        }
+    }
+}
+
 /// Its first span has a trace id in field 1 and an id in field 3, where OTLP has a resource and a schema's URL.
 fn is_zipkin(bytes: &[u8]) -> bool {
     let mut reader = Reader::new(bytes);
@@ -191,6 +207,16 @@ mod tests {
         for otlp in [&[0x0a, 0][..], &[0x0a, 2, 0x0a, 0], &[0x0a, 2, 0x12, 0], &[0x0a, 200]] {
             assert_eq!(guess(otlp), Guess::Known(Format::OtlpProto), "{otlp:x?}");
         }
+    }
+
+    #[test]
+    fn a_length_that_is_a_brace_is_no_json() {
+        for length in [b'{', b'[', b' ', b'\n'] {
+            let mut otlp = vec![0x0a, length, 0x12, length - 2];
+            otlp.resize(2 + usize::from(length), 0);
+            assert_eq!(guess(&otlp), Guess::Known(Format::OtlpProto), "{length}");
+        }
+        assert_eq!(guess(b"\n{\n  \"resourceSpans\": []\n}"), OTLP);
     }
 
     #[test]
