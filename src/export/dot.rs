@@ -4,25 +4,22 @@
 //! NUL and other characters that DOT or SVG cannot hold are encoded in ids and shown as escapes in labels.
 //! Statements follow the document's order, so equal documents give equal bytes.
 
+mod edges;
 mod look;
 mod quote;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use graphviz_rust::dot_structures::{
-    Attribute, Edge, EdgeTy, Graph, GraphAttributes, Id, Node, NodeId, Stmt, Subgraph, Vertex,
-};
+use graphviz_rust::dot_structures::{Graph, GraphAttributes, Id, Node, NodeId, Stmt, Subgraph};
 use graphviz_rust::printer::{DotPrinter, PrinterContext};
 
 use self::quote::Quoted;
 use super::completeness::{concerns, range_words};
-use super::document::{EdgeDocument, GraphDocument, NodeDocument};
+use super::document::{GraphDocument, NodeDocument};
 use super::name::{clip, visible};
 use super::number;
 use super::severity::share;
 
-/// Above so many edges labels hide more than they say, and dot becomes slow.
-const MOST_LABELLED_EDGES: usize = 60;
 /// Names are cut to this many columns in a label; the tooltip has them whole.
 const LABEL_COLUMNS: usize = 44;
 
@@ -53,13 +50,16 @@ pub fn to_dot(graph: &GraphDocument, options: &DotOptions) -> String {
         Stmt::GAttribute(GraphAttributes::Edge(look::of_all_edges())),
     ];
     push_nodes(&mut stmts, graph);
-    push_edges(&mut stmts, graph, options);
     // After the clusters, which would inherit it.
-    stmts.push(Stmt::Attribute(Quoted::lines(&caption(graph)).attribute("label")));
+    stmts.push(Stmt::Attribute(Quoted::left_aligned(&caption(graph)).attribute("label")));
     let dot = Graph::DiGraph { id: Id::Plain("linchpin".to_owned()), strict: false, stmts };
-    // Every statement has its line; the printer's own inlining would print each edge twice.
-    let mut text = dot.print(PrinterContext::default().with_inline_size(0));
-    text.push('\n');
+    let mut printer = PrinterContext::default();
+    // The printer's inlining would print each edge twice.
+    let mut text = dot.print(printer.with_inline_size(0));
+    // Edges are printed one by one into the open graph: all of them at once as a tree take twice as long.
+    let end = text.pop().into_iter().chain(['\n']);
+    edges::print(&mut text, &mut printer, graph, options.labels);
+    text.extend(end);
     text
 }
 
@@ -71,6 +71,9 @@ fn caption(graph: &GraphDocument) -> Vec<String> {
     );
     let mut lines = vec![format!("{} · {counts}", range_words(&graph.range))];
     lines.extend(concerns(&graph.completeness));
+    if !graph.edges.is_empty() {
+        lines.push(look::LEGEND.to_owned());
+    }
     lines
 }
 
@@ -96,7 +99,7 @@ fn push_nodes(stmts: &mut Vec<Stmt>, graph: &GraphDocument) {
 fn cluster_stmt(cluster: [&str; 2], members: Vec<Stmt>) -> Stmt {
     let words: Vec<&str> = cluster.into_iter().filter(|part| !part.is_empty()).collect();
     let label = clip(&visible(&words.join(" · ")), LABEL_COLUMNS).into_owned();
-    let mut stmts = vec![Stmt::Attribute(Quoted::lines(&[label]).attribute("label"))];
+    let mut stmts = vec![Stmt::Attribute(Quoted::centred(&[label]).attribute("label"))];
     stmts.extend(look::of_cluster().into_iter().map(Stmt::Attribute));
     stmts.extend(members);
     Stmt::Subgraph(Subgraph { id: Quoted::cluster(cluster).into_id(), stmts })
@@ -105,9 +108,9 @@ fn cluster_stmt(cluster: [&str; 2], members: Vec<Stmt>) -> Stmt {
 fn node_stmt(node: &NodeDocument) -> Stmt {
     let mut label = vec![clip(&visible(&node.name), LABEL_COLUMNS).into_owned()];
     label.extend(node.operation.as_deref().map(|text| clip(&visible(text), LABEL_COLUMNS).into_owned()));
-    let mut attributes = vec![Quoted::lines(&label).attribute("label")];
+    let mut attributes = vec![Quoted::centred(&label).attribute("label")];
     attributes.extend(look::of_node(node));
-    attributes.push(Quoted::lines(&node_tooltip(node)).attribute("tooltip"));
+    attributes.push(Quoted::centred(&node_tooltip(node)).attribute("tooltip"));
     Stmt::Node(Node { id: NodeId(Quoted::id(&node.id).into_id(), None), attributes })
 }
 
@@ -122,59 +125,6 @@ fn node_tooltip(node: &NodeDocument) -> Vec<String> {
         lines.push(format!("{} requests · {errors} err", number::count(node.requests)));
     }
     lines
-}
-
-fn push_edges(stmts: &mut Vec<Stmt>, graph: &GraphDocument, options: &DotOptions) {
-    let is_labelled = match options.labels {
-        EdgeLabels::Auto => graph.edges.len() <= MOST_LABELLED_EDGES,
-        EdgeLabels::On => true,
-        EdgeLabels::Off => false,
-    };
-    let names: HashMap<&str, &str> = graph.nodes.iter().map(|n| (n.id.as_str(), n.name.as_str())).collect();
-    let name = |id| names.get(id).copied().unwrap_or(id);
-    let seconds = graph.range.seconds();
-    stmts.reserve(graph.edges.len() + 1);
-    for edge in &graph.edges {
-        let mut attributes = look::of_edge(edge);
-        let numbers = edge_numbers(edge, seconds);
-        let ends = format!("{} → {}", name(&edge.caller), name(&edge.callee));
-        if is_labelled {
-            attributes.push(Quoted::lines(&edge_label(edge, &numbers)).attribute("label"));
-        }
-        let tooltip = [ends, format!("{} · {numbers}", edge.protocol)];
-        attributes.push(Quoted::lines(&tooltip).attribute("tooltip"));
-        stmts.push(edge_stmt(edge, attributes));
-    }
-}
-
-fn edge_stmt(edge: &EdgeDocument, attributes: Vec<Attribute>) -> Stmt {
-    let end = |id: &str| Vertex::N(NodeId(Quoted::id(id).into_id(), None));
-    Stmt::Edge(Edge { ty: EdgeTy::Pair(end(&edge.caller), end(&edge.callee)), attributes })
-}
-
-fn edge_label(edge: &EdgeDocument, numbers: &str) -> Vec<String> {
-    let mut lines = vec![numbers.to_owned()];
-    if let Some((first, rest)) = edge.via.split_first() {
-        let more = if rest.is_empty() { String::new() } else { format!(" +{}", rest.len()) };
-        lines.insert(0, format!("via {}{more}", clip(&visible(first), LABEL_COLUMNS)));
-    }
-    lines
-}
-
-/// `12.3/s · 1.2 % err · p95 34 ms`; what is not known or nothing is left out.
-fn edge_numbers(edge: &EdgeDocument, seconds: Option<f64>) -> String {
-    if !edge.joined {
-        return "not joined".to_owned();
-    }
-    let rate = number::seen_rate(edge.calls, edge.calls_adjusted, seconds);
-    let mut text = rate.unwrap_or_else(|| format!("{} calls", number::count(edge.calls)));
-    if edge.errors.either > 0 {
-        text.push_str(&format!(" · {} err", number::percent(share(edge.errors.either, edge.calls))));
-    }
-    if let Some(p95) = edge.seen_latency().p95 {
-        text.push_str(&format!(" · p95 {}", number::millis(p95)));
-    }
-    text
 }
 
 #[cfg(test)]

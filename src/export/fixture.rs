@@ -238,19 +238,25 @@ fn any_edge(nodes: Vec<NodeDocument>) -> impl Strategy<Value = EdgeDocument> {
     let end = prop::sample::select(nodes);
     let latencies = (any_latency(), any_latency(), any_latency());
     let rest = (any_quantity(), any::<bool>(), any::<bool>(), vec(any_name(), 0..3));
-    (end.clone(), end, any_name(), any::<[u64; 2]>(), latencies, rest).prop_map(
-        |(caller, callee, protocol, calls, (latency_ms, callee_latency_ms, gap_ms), rest)| {
-            let (calls_adjusted, is_async, joined, via) = rest;
-            let plain = edge(&caller, &callee, &protocol, calls, 1.0);
+    (end.clone(), end, any_name(), any::<[u64; 10]>(), latencies, rest).prop_map(
+        |(caller, callee, protocol, counts, (latency_ms, callee_latency_ms, gap_ms), rest)| {
+            let [calls, by_caller, by_callee, either, paired, parent_child, link, inferred, tail, unknown] =
+                counts;
+            let (quantity, is_async, joined, via) = rest;
             EdgeDocument {
-                calls_adjusted,
                 is_async,
-                joined,
-                via,
+                calls_adjusted: quantity,
+                errors: ErrorsDocument { caller: by_caller, callee: by_callee, either },
                 latency_ms,
                 callee_latency_ms,
                 gap_ms,
-                ..plain
+                attempts_per_call: quantity / 2.0,
+                evidence: EvidenceDocument { paired, parent_child, link, inferred },
+                tail_calls: tail,
+                unknown_sampling_calls: unknown,
+                joined,
+                via,
+                ..edge(&caller, &callee, &protocol, [calls, 0], 1.0)
             }
         },
     )

@@ -14,6 +14,10 @@ const FONT: &str = "Helvetica,Arial,sans-serif";
 /// Free text and calm lines: readable on white and on black.
 const MIDDLE: &str = "#768390";
 
+/// What lines mean, in a line under the picture.
+pub(super) const LEGEND: &str =
+    "width: calls · dashed: asynchronous · yellow, orange, red: errors, from 1 %, from 5 %";
+
 fn attributes(words: &[(&'static str, &'static str)]) -> Vec<Attribute> {
     words.iter().map(|(key, word)| Quoted::word(word).attribute(key)).collect()
 }
@@ -84,7 +88,7 @@ pub(super) fn of_node(node: &NodeDocument) -> Vec<Attribute> {
         "messaging" => {
             &[("shape", "cds"), ("style", "filled"), ("color", "#3d9a6d"), ("fillcolor", "#d8f2e4")]
         }
-        "external" => &[("style", "rounded,filled,dashed"), ("color", MIDDLE), ("fillcolor", "#eef1f4")],
+        "external" => &[("style", "rounded,dashed"), ("color", MIDDLE), ("fontcolor", MIDDLE)],
         "namespace" => &[("shape", "tab"), ("style", "filled")],
         _ if !node.instrumented => &[("style", "rounded,filled,dashed")],
         _ => &[],
@@ -99,13 +103,15 @@ pub(super) fn of_node(node: &NodeDocument) -> Vec<Attribute> {
 }
 
 /// Line, colour and width of an edge.
-pub(super) fn of_edge(edge: &EdgeDocument) -> Vec<Attribute> {
+pub(super) fn of_edge(edge: &EdgeDocument, is_labelled: bool) -> Vec<Attribute> {
     let mut look = vec![Quoted::number(line_width(edge.calls)).attribute("penwidth")];
     let severity = Severity::of(edge.errors.either, edge.calls);
     if severity > Severity::None {
         let colour = error_colour(severity);
         look.push(Quoted::word(colour).attribute("color"));
-        look.push(Quoted::word(colour).attribute("fontcolor"));
+        if is_labelled {
+            look.push(Quoted::word(colour).attribute("fontcolor"));
+        }
     }
     if !edge.joined {
         look.push(Quoted::word("dotted").attribute("style"));
@@ -124,9 +130,9 @@ fn error_colour(severity: Severity) -> &'static str {
     }
 }
 
-/// Points by powers of ten: 1 call 1.0, a thousand 2.5, a million 4.0.
+/// Points by powers of ten: 1 call 0.8, a thousand 2.6, a million 4.4.
 fn line_width(calls: u64) -> f64 {
-    (1.0 + 0.5 * (calls.max(1) as f64).log10()).min(6.0)
+    (0.8 + 0.6 * (calls.max(1) as f64).log10()).min(6.0)
 }
 
 #[cfg(test)]
@@ -135,8 +141,8 @@ mod tests {
 
     #[test]
     fn a_line_grows_by_powers_of_ten() {
-        for (calls, expected) in [(0, 1.0), (1, 1.0), (1_000, 2.5), (1_000_000, 4.0), (u64::MAX, 6.0)] {
-            assert_eq!(line_width(calls), expected);
+        for (calls, expected) in [(0, 0.8), (1, 0.8), (1_000, 2.6), (1_000_000, 4.4), (u64::MAX, 6.0)] {
+            assert!((line_width(calls) - expected).abs() < 0.01, "{calls}");
         }
     }
 }

@@ -10,6 +10,27 @@ use graphviz_rust::dot_structures::{Attribute, Id};
 
 use crate::export::name::{is_hidden, visible};
 
+/// Text that is safe in a label: it shows what was given; hidden characters (NUL too) show as escapes.
+pub(super) struct Escaped(String);
+
+impl Escaped {
+    /// Escapes any text.
+    pub(super) fn text(text: &str) -> Escaped {
+        let text = visible(text);
+        // Entities are replaced in labels: `&lt;` would be drawn as `<`.
+        if !text.contains(['"', '\\', '&']) {
+            return Escaped(text.into_owned());
+        }
+        Escaped(text.replace('\\', "\\\\").replace('"', "\\\"").replace('&', "&amp;"))
+    }
+
+    /// Numbers and units of this program, which need no escape.
+    pub(super) fn numbers(text: String) -> Escaped {
+        debug_assert_eq!(Escaped::text(&text).0, text);
+        Escaped(text)
+    }
+}
+
 /// A DOT string, quoted and escaped.
 pub(super) struct Quoted(String);
 
@@ -34,19 +55,31 @@ impl Quoted {
         Quoted(format!("\"cluster_{}\"", encoded.join("#")))
     }
 
-    /// A text of some lines, each shown as it is given; hidden characters (NUL too) are shown as escapes.
-    pub(super) fn lines<T: AsRef<str>>(lines: &[T]) -> Quoted {
-        let mut text =
-            String::with_capacity(lines.iter().map(|line| line.as_ref().len() + 2).sum::<usize>() + 8);
+    /// A text of some lines, each of some parts.
+    pub(super) fn lines(lines: &[&[&Escaped]]) -> Quoted {
+        let bytes: usize = lines.iter().flat_map(|line| line.iter()).map(|part| part.0.len()).sum();
+        let mut text = String::with_capacity(bytes + 2 * lines.len());
         text.push('"');
         for (place, line) in lines.iter().enumerate() {
             if place > 0 {
                 text.push_str("\\n");
             }
-            push_label(&mut text, line.as_ref());
+            line.iter().for_each(|part| text.push_str(&part.0));
         }
         text.push('"');
         Quoted(text)
+    }
+
+    /// A text of some lines, each in the middle.
+    pub(super) fn centred<T: AsRef<str>>(lines: &[T]) -> Quoted {
+        let lines: Vec<String> = lines.iter().map(|line| Escaped::text(line.as_ref()).0).collect();
+        Quoted(format!("\"{}\"", lines.join("\\n")))
+    }
+
+    /// A text of some lines that all begin at the left.
+    pub(super) fn left_aligned(lines: &[String]) -> Quoted {
+        let lines: String = lines.iter().map(|line| Escaped::text(line).0 + "\\l").collect();
+        Quoted(format!("\"{lines}\""))
     }
 
     /// A constant of this program that needs no escape.
@@ -83,18 +116,6 @@ fn push_encoded(text: &mut String, name: &str) {
     }
 }
 
-fn push_label(text: &mut String, line: &str) {
-    for c in visible(line).chars() {
-        match c {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            // Entities are replaced in labels: `&lt;` would be drawn as `<`.
-            '&' => text.push_str("&amp;"),
-            c => text.push(c),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,8 +144,15 @@ mod tests {
             (&["a\nb"], "\"a\\\\nb\""),
         ];
         for (lines, expected) in cases {
-            assert_eq!(Quoted::lines(lines).0, expected);
+            assert_eq!(Quoted::centred(lines).0, expected);
         }
+    }
+
+    #[test]
+    fn lines_are_made_of_parts() {
+        let [a, b] = ["a\"", "b"].map(Escaped::text);
+        assert_eq!(Quoted::lines(&[&[&a, &b], &[&b]]).0, "\"a\\\"b\\nb\"");
+        assert_eq!(Quoted::left_aligned(&["a".to_owned(), "b".to_owned()]).0, "\"a\\lb\\l\"");
     }
 
     #[test]
