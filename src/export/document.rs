@@ -41,6 +41,15 @@ pub struct RangeDocument {
     pub as_of: String,
 }
 
+impl RangeDocument {
+    /// Length of the range in seconds; nothing where its ends are no instants or out of order.
+    pub fn seconds(&self) -> Option<f64> {
+        let from = humantime::parse_rfc3339(&self.from).ok()?;
+        let to = humantime::parse_rfc3339(&self.to).ok()?;
+        Some(to.duration_since(from).ok()?.as_secs_f64()).filter(|seconds| *seconds > 0.0)
+    }
+}
+
 /// How fresh and how complete an answer is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CompletenessDocument {
@@ -135,6 +144,13 @@ pub struct EdgeDocument {
     /// In a collapsed view: false where the two sides only share a destination; `calls` is 0 then.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub joined: bool,
+}
+
+impl EdgeDocument {
+    /// The caller's view of the latency, or the callee's where no caller's span was seen.
+    pub fn seen_latency(&self) -> &LatencyDocument {
+        if self.latency_ms.count == 0 { &self.callee_latency_ms } else { &self.latency_ms }
+    }
 }
 
 fn yes() -> bool {
