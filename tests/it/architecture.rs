@@ -50,33 +50,67 @@ const IMPURE: [&str; 7] =
 /// Production lines of a file above which its header has to say that it is one thing, and why.
 const LONGEST: usize = 450;
 
-/// A source file.
+/// A source file, cut into what is built for users and what is built for tests.
 struct Source {
     /// Below `src`, with `/`.
     path: String,
-    text: String,
+    /// Lines with their numbers.
+    production: Vec<(usize, String)>,
+    /// Items behind `#[cfg(test)]`; the whole file where its parent declares it so.
+    tests: String,
 }
 
 impl Source {
-    /// Lines with their numbers, up to the first test module; none where all of the file is tests.
-    fn production(&self) -> impl Iterator<Item = (usize, &str)> {
-        let is_tests = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
-        self.text
-            .lines()
-            .enumerate()
-            .take_while(move |(_, line)| !is_tests && !line.trim_start().starts_with("#[cfg(test)]"))
-            .map(|(index, line)| (index + 1, line))
+    fn new(path: String, text: &str) -> Source {
+        let mut source = Source { path, production: Vec::new(), tests: String::new() };
+        let mut lines = text.lines().enumerate();
+        while let Some((index, line)) = lines.next() {
+            if line.trim() != "#[cfg(test)]" {
+                source.production.push((index + 1, line.to_string()));
+                continue;
+            }
+            // rustfmt closes an item at the indentation at which it began.
+            let end = line.replace("#[cfg(test)]", "}");
+            let mut is_first = true;
+            for (_, line) in lines.by_ref() {
+                source.tests += line;
+                source.tests += "\n";
+                if line == end || is_first && line.ends_with(';') {
+                    break;
+                }
+                is_first = line.trim_start().starts_with("#[");
+            }
+        }
+        source
+    }
+
+    /// Paths, without `.rs`, of the modules that this file declares for tests alone.
+    fn test_modules(&self) -> Vec<String> {
+        let folder = match self.path.rsplit_once('/') {
+            _ if ["lib.rs", "main.rs"].contains(&self.path.as_str()) => String::new(),
+            Some((folder, "mod.rs")) => format!("{folder}/"),
+            _ => format!("{}/", self.path.trim_end_matches(".rs")),
+        };
+        let name = |line: &str| {
+            let declared = line.trim().strip_suffix(';')?.rsplit_once("mod ")?.1.to_string();
+            Some(format!("{folder}{declared}"))
+        };
+        self.tests.lines().filter_map(name).collect()
     }
 
     /// Production lines without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.production().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        let lines = self.production.iter().map(|(number, line)| (*number, line.as_str()));
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
     }
 
-    /// What is not production: the test modules.
-    fn tests(&self) -> String {
-        let production = self.production().count();
-        self.text.lines().skip(production).collect::<Vec<_>>().join("\n")
+    /// The lines of its `//!` header.
+    fn header(&self) -> String {
+        self.production
+            .iter()
+            .map(|(_, line)| line.as_str())
+            .take_while(|line| line.starts_with("//!"))
+            .collect()
     }
 
     fn module(&self) -> &str {
@@ -155,10 +189,11 @@ fn core_has_no_clock_and_no_io() {
 
 #[test]
 fn every_file_says_what_it_is() {
-    let has_header =
-        |source: &Source| source.text.lines().next().is_some_and(|line| line.starts_with("//! "));
-    let wrong: Vec<String> =
-        sources().iter().filter(|it| !has_header(it)).map(|it| format!("src/{}", it.path)).collect();
+    let wrong: Vec<String> = sources()
+        .iter()
+        .filter(|source| !source.header().starts_with("//! ") && !source.production.is_empty())
+        .map(|source| format!("src/{}", source.path))
+        .collect();
     assert_none(&wrong, "files without a `//!` header");
 }
 
@@ -176,9 +211,8 @@ fn nothing_unwraps_outside_of_tests() {
 fn files_stay_short_or_say_why_not() {
     let mut wrong = Vec::new();
     for source in sources() {
-        let lines = source.production().count();
-        let header: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
-        if lines > LONGEST && !header.contains("one thing") {
+        let lines = source.production.len();
+        if lines > LONGEST && !source.header().contains("one thing") {
             wrong.push(format!("src/{}: {lines} lines", source.path));
         }
     }
@@ -197,14 +231,18 @@ fn rule_table_code_and_tests_name_the_same_rules() {
     let in_code: BTreeSet<String> = sources
         .iter()
         .filter(|source| source.module() == "analyze")
-        .flat_map(|source| source.production().flat_map(|(_, line)| rules(line)).collect::<Vec<_>>())
+        .flat_map(|source| source.production.iter().flat_map(|(_, line)| rules(line)))
         .collect();
     // This file names rules only to test how they are found.
     let integration =
         files(&root().join("tests/it")).into_iter().filter(|path| !path.ends_with("architecture.rs"));
     let integration = integration.map(|path| read(&path));
-    let in_tests: BTreeSet<String> =
-        sources.iter().map(Source::tests).chain(integration).flat_map(|text| rules(&text)).collect();
+    let in_tests: BTreeSet<String> = sources
+        .iter()
+        .map(|source| source.tests.clone())
+        .chain(integration)
+        .flat_map(|text| rules(&text))
+        .collect();
 
     assert!(!documented.is_empty(), "docs/LINKING.md has rows with ids such as LINK-PAIR");
     let missing = |from: &BTreeSet<String>, rules: &BTreeSet<String>, what: &str| {
@@ -226,14 +264,28 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// All files of `src`; those that exist for tests alone have no production lines.
 fn sources() -> Vec<Source> {
     let folder = root().join("src");
     let source = |path: PathBuf| {
         let below = path.strip_prefix(&folder).expect("it was found there").display().to_string();
-        Source { text: read(&path), path: below }
+        Source::new(below, &read(&path))
     };
-    let sources: Vec<Source> = files(&folder).into_iter().map(source).collect();
+    let mut sources: Vec<Source> = files(&folder).into_iter().map(source).collect();
     assert!(sources.len() > 10, "the source is found");
+    let test_modules: Vec<String> = sources.iter().flat_map(Source::test_modules).collect();
+    for source in &mut sources {
+        let is_below = |module: &String| {
+            let rest = source.path.strip_prefix(module.as_str());
+            rest.is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        };
+        if test_modules.iter().any(is_below) {
+            for (_, line) in source.production.drain(..) {
+                source.tests += &line;
+                source.tests += "\n";
+            }
+        }
+    }
     sources
 }
 
@@ -296,4 +348,15 @@ fn imports_are_found_however_they_are_written() {
         assert_eq!(names_after(line, "crate::"), expected, "{line}");
     }
     assert_eq!(rules("// LINK-PAIR, LINK-SHARED-ID: both; `LINK-`"), ["LINK-PAIR", "LINK-SHARED-ID", "LINK"]);
+}
+
+#[test]
+fn test_items_are_cut_out_wherever_they_stand() {
+    let text =
+        "mod a;\n#[cfg(test)]\nmod fixture;\nmod b;\n#[cfg(test)]\nmod tests {\n    mod c;\n}\nfn d() {}\n";
+    let source = Source::new("lane/mod.rs".into(), text);
+    let production: Vec<&str> = source.production.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(production, ["mod a;", "mod b;", "fn d() {}"]);
+    assert_eq!(source.test_modules(), ["lane/fixture", "lane/c"]);
+    assert_eq!(source.production[1].0, 4, "line numbers are those of the file");
 }
