@@ -129,3 +129,19 @@ fn by_trace(request: &Value) -> BTreeMap<String, Value> {
     let request = |(trace_id, parts)| (trace_id, json!({ "resourceSpans": parts }));
     resource_spans.into_iter().map(request).collect()
 }
+
+#[test]
+fn sets_keep_all_their_spans_however_they_are_cut() {
+    for (name, count) in [("train-ticket", 19_410), ("online-boutique", 12_033), ("hotel-jaeger", 880)] {
+        let Some(set) = find(name) else { return };
+        for (records, is_keyed) in [(set.keyed(), true), (set.scattered(6), false)] {
+            let requests: Vec<Value> =
+                records.iter().map(|record| serde_json::from_slice(&record.value).unwrap()).collect();
+            assert_eq!(requests.iter().map(|request| spans(request).count()).sum::<usize>(), count, "{name}");
+            for (record, request) in records.iter().zip(&requests) {
+                let is_of_key = |span: &Value| span["traceId"].as_str() == record.key.as_deref();
+                assert_eq!(spans(request).all(|(_, _, span)| is_of_key(span)), is_keyed, "{name}");
+            }
+        }
+    }
+}
