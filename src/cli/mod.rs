@@ -66,7 +66,7 @@ fn now_nanos() -> UnixNanos {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Columns of the terminal, where the shell says.
+/// Columns of the terminal behind stdout.
 fn terminal_width() -> Option<usize> {
-    std::env::var("COLUMNS").ok()?.parse().ok()
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
