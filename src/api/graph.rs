@@ -98,17 +98,17 @@ async fn answer(
     let body = state
         .ask(move |answers| {
             let document = answers.graph(&query)?;
-            render(&document, media_type, labels)
+            Ok(render(&document, media_type, labels))
         })
         .await?;
     Ok(conditional::answer(headers, media_type, body))
 }
 
-fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> Result<String, ApiError> {
-    if media_type == DOT {
-        return Ok(to_dot(document, &DotOptions { labels }));
+fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {
+    match media_type {
+        DOT => to_dot(document, &DotOptions { labels }),
+        _ => json::to_json(document, false),
     }
-    Ok(json::to_json(document, false))
 }
 
 /// Any document as JSON.

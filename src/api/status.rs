@@ -7,15 +7,13 @@ mod document;
 mod fill;
 mod hints;
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::conditional;
 use super::error::{ApiError, ErrorDocument};
-use super::graph::{JSON, to_json};
 use super::openapi::example;
 use super::params::{StatusParams, status_params};
 use super::state::{AppState, now_ms};
@@ -99,11 +97,9 @@ pub struct MissingRow {
 )]
 pub(super) async fn status(
     State(state): State<AppState>,
-    headers: HeaderMap,
     uri: Uri,
-) -> Result<Response, ApiError> {
+) -> Result<Json<StatusDocument>, ApiError> {
     let params = status_params(&uri)?;
     let graph = state.graph_status().await?;
-    let document = status_document(&state, &graph, params.service.as_deref(), now_ms());
-    Ok(conditional::answer(&headers, JSON, to_json(&document)?))
+    Ok(Json(status_document(&state, &graph, params.service.as_deref(), now_ms())))
 }
