@@ -53,13 +53,13 @@ pub struct GraphStatus {
     pub newest_minute: Option<Minute>,
     /// What bounds the minutes that are kept.
     pub limited_by: LimitedBy,
-    /// Services, databases, destinations and peers of the last 15 minutes.
+    /// Services, databases, destinations and peers of the newest 15 minutes with spans.
     pub nodes: u64,
     /// Edges between them, at service level.
     pub edges: u64,
     /// What passed a limit and was counted as `other`, by the limit's name in the configuration, as `graph.max_edges`.
     pub capped: Vec<(String, u64)>,
-    /// What could not be drawn, by service, over all minutes kept; any order, rows without a gap may be there.
+    /// What could not be drawn, by service, over the newest 15 minutes with spans; any order, rows without a gap may be there.
     pub missing: Vec<MissingRow>,
 }
 

@@ -1,7 +1,5 @@
 //! The live graph as the API asks for it.
 
-use std::time::Duration;
-
 use super::files::dropped;
 use super::now_nanos;
 use super::pipeline::Shared;
@@ -12,8 +10,8 @@ use crate::model::time::NANOS_PER_MILLI;
 use crate::model::{Minute, NodeId};
 use crate::query::{self, FlowQuery, GraphQuery, QueryError};
 
-/// What the status looks back on.
-const STATUS_WINDOW: Duration = Duration::from_secs(15 * 60);
+/// Minutes that the status looks back on.
+const STATUS_MINUTES: u32 = 15;
 /// Lag up to which an answer is not worth a note, milliseconds.
 const LAG_NOTED_MS: u64 = 30_000;
 
@@ -79,17 +77,16 @@ impl Answers for LiveAnswers {
     fn status(&self) -> GraphStatus {
         let size = self.shared.live.size();
         let pending = self.shared.pending.total();
-        let now = now_nanos();
-        let from = Minute::of(now.saturating_sub(STATUS_WINDOW.as_nanos() as u64));
-        let reading = self.shared.live.read(from, Minute(Minute::of(now).0 + 1));
+        // Back from the newest minute, not from now: the status also explains a replay of old records.
+        let end = Minute(size.newest.unwrap_or(Minute::of(now_nanos())).0.saturating_add(1));
+        let reading = self.shared.live.read(Minute(end.0.saturating_sub(STATUS_MINUTES)), end);
         let bucket = &reading.bucket;
         let mut missing: Vec<MissingRow> =
             bucket.services.iter().map(|(service, stats)| self.missing_row(*service, &stats.tally)).collect();
         missing.sort_by(|a, b| {
             (&a.environment, &a.namespace, &a.service).cmp(&(&b.environment, &b.namespace, &b.service))
         });
-        let query = GraphQuery { range: query::TimeRange::Window(STATUS_WINDOW), ..GraphQuery::default() };
-        let graph = query::select(&reading, self.shared.live.symbols(), &query).ok();
+        let graph = query::select(&reading, self.shared.live.symbols(), &GraphQuery::default()).ok();
         let symbols = self.shared.live.symbols();
         let capped = [
             ("graph.max_edges", bucket.totals.other_calls),

@@ -98,7 +98,6 @@ pub(super) async fn bind(listen: &str) -> Result<TcpListener, Failure> {
 
 /// Source, stages and API state of one process.
 pub(super) struct Running {
-    pub shared: Shared,
     pub state: AppState,
     source: KafkaSource,
     pipeline: Pipeline,
@@ -123,7 +122,7 @@ impl Running {
         };
         let answers = Arc::new(LiveAnswers::new(shared.clone()));
         let state = AppState::new(answers, shared.telemetry.clone(), settings);
-        Ok(Running { shared, state, source, pipeline, shutdown })
+        Ok(Running { state, source, pipeline, shutdown })
     }
 
     /// Serves until `ended`, then stops in the order of the data: source, stages, listener.
