@@ -1,1 +1,123 @@
 //! One trace in, facts out: calls, nodes, flows. Pure: no clock, no I/O, no order of arrival.
+//!
+//! ```text
+//! spans ──► tree (duplicates, parents, units) ──► link (calls, messages, retries) ──► flow ──► Facts
+//! ```
+
+mod facts;
+mod flow;
+mod link;
+mod messaging;
+mod names;
+mod retry;
+mod tree;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
+pub use facts::{Call, Evidence, Facts, FlowRequest, Joined, Tally, Visit};
+pub use flow::{FlowRules, is_generic};
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::model::{Minute, Span, Symbols, TraceId, UnixNanos};
+use link::Linker;
+use names::Names;
+use tree::{Parent, TraceTree};
+
+/// Which part of a trace is analysed, and where its times may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Earliest event time that counts as such; earlier ones count as this.
+    pub earliest: UnixNanos,
+    /// Latest event time for the trace's minute; later ones count as this.
+    pub latest: UnixNanos,
+    /// Latest event time of a call.
+    pub latest_call: UnixNanos,
+    /// For a tail fragment the log minute it counts in.
+    pub tail_minute: Option<Minute>,
+}
+
+impl Scope {
+    /// A whole trace in its own time: files have no log time.
+    pub const WHOLE: Scope =
+        Scope { earliest: 0, latest: UnixNanos::MAX, latest_call: UnixNanos::MAX, tail_minute: None };
+}
+
+/// Analyses traces, one after the other; one per thread.
+pub struct Analyzer {
+    names: Names,
+    self_calls: bool,
+    flow_rules: FlowRules,
+}
+
+impl Analyzer {
+    /// An analyzer over the shared symbols.
+    pub fn new(symbols: Arc<Symbols>, config: &Config) -> Analyzer {
+        let flow_rules = FlowRules { refine: config.flows.refine, generic: config.flows.generic.clone() };
+        Analyzer { names: Names::new(symbols), self_calls: config.linking.self_calls, flow_rules }
+    }
+
+    /// The facts of one trace. The order of `spans` does not matter; duplicates count once.
+    pub fn analyze(&mut self, trace: TraceId, spans: Vec<Span>, scope: Scope) -> Facts {
+        let tree = TraceTree::build(spans, &mut self.names);
+        let mut linker = Linker::new(&tree, &mut self.names, self.self_calls);
+        linker.link();
+        let Linker { mut seen, joined, mut tallies, .. } = linker;
+        retry::mark_attempts(&tree, &mut seen);
+        let is_tail = scope.tail_minute.is_some();
+        let flows = match is_tail {
+            true => Vec::new(),
+            false => flow::requests(&tree, &seen, &self.flow_rules, &mut self.names),
+        };
+        if is_tail {
+            tallies.iter_mut().for_each(|(_, tally)| tally.tail_spans = tally.spans);
+        }
+        let start = start_of(&tree);
+        let at = start.clamp(scope.earliest, scope.latest);
+        let mut facts = Facts {
+            minute: scope.tail_minute.unwrap_or(Minute::of(at)),
+            trace,
+            is_tail,
+            is_incomplete: tree.parents.contains(&Parent::Missing) || !tree.parents.contains(&Parent::Root),
+            is_clamped: at != start,
+            duplicates: tree.duplicates,
+            calls: seen.into_iter().map(|seen| seen.call).collect(),
+            joined,
+            visits: self.visits(&tree),
+            flows,
+            tallies,
+        };
+        let joined = facts.joined.iter_mut().map(|joined| &mut joined.call);
+        for call in facts.calls.iter_mut().chain(joined) {
+            call.start = call.start.clamp(scope.earliest, scope.latest_call);
+        }
+        facts
+    }
+
+    fn visits(&mut self, tree: &TraceTree) -> Vec<Visit> {
+        let mut visits = Vec::new();
+        for (idx, span) in tree.spans.iter().enumerate() {
+            if !tree.is_local_root(idx) || self.names.service_of(span.resource).is_none() {
+                continue;
+            }
+            visits.push(Visit {
+                node: self.names.operation_node(span),
+                version: self.names.resource(span.resource).version,
+                is_error: span.is_error,
+                duration_ns: link::duration_ns(span),
+            });
+        }
+        visits
+    }
+}
+
+/// Event start of the root, else of the earliest span; of several roots the earliest.
+fn start_of(tree: &TraceTree) -> UnixNanos {
+    let roots = tree.spans.iter().zip(&tree.parents).filter(|(_, parent)| **parent == Parent::Root);
+    let root = roots.map(|(span, _)| span.start).min();
+    root.or_else(|| tree.spans.iter().map(|span| span.start).min()).unwrap_or(0)
+}

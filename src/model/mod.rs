@@ -7,6 +7,7 @@ pub mod input;
 pub mod sampling;
 pub mod span;
 pub mod symbols;
+pub mod text;
 pub mod time;
 
 pub use ids::{SpanId, TraceId};
@@ -16,4 +17,5 @@ pub use span::{Links, MessagingOperation, Protocol, RemoteParent, Span, SpanKind
 pub use symbols::{
     FastMap, Node, NodeId, NodeKind, Peer, PeerId, Resource, ResourceId, Symbol, Symbols, TableView,
 };
+pub use text::{matches_glob, stable_hash};
 pub use time::{LogMillis, Minute, UnixNanos};

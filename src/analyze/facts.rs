@@ -1,0 +1,137 @@
+//! What is known of one trace after analysis: integers and numbers of symbols, ready to be added up.
+
+use crate::model::{Minute, NodeId, Protocol, Sampling, Symbol, TraceId, UnixNanos};
+
+/// How a call was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Evidence {
+    /// A calling and an answering span.
+    Paired = 0,
+    /// A parent in another service, without a calling span.
+    ParentChild = 1,
+    /// A span link.
+    Link = 2,
+    /// One side's span alone.
+    Inferred = 3,
+}
+
+/// One observed interaction, or `count` equal ones of one span (a batch of messages).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Who depends.
+    pub caller: NodeId,
+    /// On whom.
+    pub callee: NodeId,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// True where the caller does not wait.
+    pub is_async: bool,
+    /// How it was seen.
+    pub evidence: Evidence,
+    /// Error on the caller's span.
+    pub caller_error: bool,
+    /// Error on the callee's span.
+    pub callee_error: bool,
+    /// False for the second and later attempts of a logical call.
+    pub is_first_attempt: bool,
+    /// Interactions it stands for, at least 1.
+    pub count: u32,
+    /// Start in event time.
+    pub start: UnixNanos,
+    /// Duration of the caller's span, nanoseconds.
+    pub caller_ns: Option<u64>,
+    /// Duration of the callee's span, nanoseconds.
+    pub callee_ns: Option<u64>,
+    /// Joint sampling of the spans it was seen in.
+    pub sampling: Sampling,
+}
+
+/// A producer and a consumer that a parent or a link joins; shown in the collapsed view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Producer to consumer.
+    pub call: Call,
+    /// Where the producer sent to.
+    pub sent_to: NodeId,
+    /// Where the consumer took from; equal to `sent_to` but for exchanges.
+    pub taken_from: NodeId,
+}
+
+/// A local root: a node worked on a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The node at operation level.
+    pub node: NodeId,
+    /// `service.version`.
+    pub version: Symbol,
+    /// Error on its span.
+    pub is_error: bool,
+    /// Duration, nanoseconds.
+    pub duration_ns: u64,
+}
+
+/// A request of a flow: a true root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowRequest {
+    /// The root's node, at operation level.
+    pub root: NodeId,
+    /// The flow's name, refined where the root's operation says nothing.
+    pub name: Symbol,
+    /// True where `name` was refined by callees.
+    pub is_refined: bool,
+    /// Error on the root.
+    pub is_error: bool,
+    /// Duration of the root, nanoseconds.
+    pub duration_ns: u64,
+    /// Sampling of the root.
+    pub sampling: Sampling,
+    /// Distinct nodes at service level that the request touched.
+    pub touches: Vec<NodeId>,
+}
+
+/// What explains missing edges, of one service in one trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Distinct spans.
+    pub spans: u64,
+    /// Spans whose parent never came.
+    pub orphans: u64,
+    /// Spans of tail fragments.
+    pub tail_spans: u64,
+    /// Calling spans that nobody answered and that name no peer.
+    pub clients_without_peer: u64,
+    /// Links into other traces.
+    pub links_to_other_traces: u64,
+    /// Calls of the service to itself that are not shown.
+    pub self_calls: u64,
+    /// Spans that do not say how they were sampled.
+    pub unknown_sampling: u64,
+}
+
+/// The facts of one session or tail fragment of a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The minute they count in.
+    pub minute: Minute,
+    /// Their trace.
+    pub trace: TraceId,
+    /// True for the spans beyond a session's life: they count for edges, never for flows.
+    pub is_tail: bool,
+    /// True where a parent is missing or no root was seen.
+    pub is_incomplete: bool,
+    /// Event times that lay outside the clamp.
+    pub is_clamped: bool,
+    /// The same span again.
+    pub duplicates: u64,
+    /// Interactions.
+    pub calls: Vec<Call>,
+    /// Joined producers and consumers.
+    pub joined: Vec<Joined>,
+    /// Requests worked on.
+    pub visits: Vec<Visit>,
+    /// Requests of flows.
+    pub flows: Vec<FlowRequest>,
+    /// By service (its node at service level).
+    pub tallies: Vec<(NodeId, Tally)>,
+}

@@ -1,0 +1,110 @@
+//! One thread's view of the symbol tables, with the questions that analysis asks of them.
+
+use std::sync::Arc;
+
+use crate::model::symbols::TableView;
+use crate::model::{
+    FastMap, Node, NodeId, NodeKind, Peer, PeerId, Resource, ResourceId, Span, Symbol, Symbols,
+};
+
+/// Lock-free reads of resources and peers, and a cache of node numbers.
+pub struct Names {
+    symbols: Arc<Symbols>,
+    resources: TableView<Resource>,
+    peers: TableView<Peer>,
+    operation_nodes: FastMap<(ResourceId, Symbol), NodeId>,
+    service_nodes: FastMap<ResourceId, NodeId>,
+    peer_nodes: FastMap<(PeerId, Symbol), NodeId>,
+}
+
+impl Names {
+    /// A view of `symbols`.
+    pub fn new(symbols: Arc<Symbols>) -> Names {
+        Names {
+            symbols,
+            resources: TableView::new(),
+            peers: TableView::new(),
+            operation_nodes: FastMap::default(),
+            service_nodes: FastMap::default(),
+            peer_nodes: FastMap::default(),
+        }
+    }
+
+    /// The tables behind the view.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// A resource by number.
+    pub fn resource(&mut self, id: ResourceId) -> Resource {
+        *self.resources.get(&self.symbols.resources, id.0)
+    }
+
+    /// A peer by number, `None` for [`PeerId::NONE`].
+    pub fn peer(&mut self, id: PeerId) -> Option<Peer> {
+        (id != PeerId::NONE).then(|| *self.peers.get(&self.symbols.peers, id.0))
+    }
+
+    /// The service's name, `None` where the resource has none.
+    pub fn service_of(&mut self, id: ResourceId) -> Option<Symbol> {
+        let service = self.resource(id).service;
+        (!service.is_empty()).then_some(service)
+    }
+
+    /// True where both belong to one service: same name, namespace and environment.
+    pub fn is_same_service(&mut self, a: ResourceId, b: ResourceId) -> bool {
+        let identity = |resource: Resource| (resource.service, resource.namespace, resource.environment);
+        a == b || identity(self.resource(a)) == identity(self.resource(b))
+    }
+
+    /// The node of a local root.
+    pub fn operation_node(&mut self, span: &Span) -> NodeId {
+        if let Some(node) = self.operation_nodes.get(&(span.resource, span.operation)) {
+            return *node;
+        }
+        let node = self.intern_service(span.resource, span.operation);
+        self.operation_nodes.insert((span.resource, span.operation), node);
+        node
+    }
+
+    /// The service's node, without operation.
+    pub fn service_node(&mut self, resource: ResourceId) -> NodeId {
+        if let Some(node) = self.service_nodes.get(&resource) {
+            return *node;
+        }
+        let node = self.intern_service(resource, Symbol::EMPTY);
+        self.service_nodes.insert(resource, node);
+        node
+    }
+
+    fn intern_service(&mut self, resource: ResourceId, operation: Symbol) -> NodeId {
+        let Resource { service, namespace, environment, .. } = self.resource(resource);
+        let node = Node { kind: NodeKind::Service, environment, namespace, name: service, operation };
+        NodeId(self.symbols.nodes.intern(node))
+    }
+
+    /// The inferred node that a span's attributes name, in the environment of the span.
+    pub fn peer_node(&mut self, peer: PeerId, resource: ResourceId) -> Option<NodeId> {
+        let environment = self.resource(resource).environment;
+        let Peer { kind, name, namespace, .. } = self.peer(peer)?;
+        if let Some(node) = self.peer_nodes.get(&(peer, environment)) {
+            return Some(*node);
+        }
+        let node = Node { kind, environment, namespace, name, operation: Symbol::EMPTY };
+        let node = NodeId(self.symbols.nodes.intern(node));
+        self.peer_nodes.insert((peer, environment), node);
+        Some(node)
+    }
+
+    /// A span's strings, for an order that does not depend on their numbers.
+    pub fn texts_of(&mut self, span: &Span) -> [Arc<str>; 4] {
+        let service = self.resource(span.resource).service;
+        let peer = self.peer(span.peer).map_or(Symbol::EMPTY, |peer| peer.name);
+        [span.operation, span.request, service, peer].map(|symbol| self.symbols.text(symbol))
+    }
+
+    /// A symbol's string.
+    pub fn text(&self, symbol: Symbol) -> Arc<str> {
+        self.symbols.text(symbol)
+    }
+}

@@ -1,0 +1,34 @@
+//! LINK-RETRY: attempts of one logical call (ALGORITHMS 4, *Unit*).
+//!
+//! Same calling unit, same callee; the next attempt starts after one that failed, or is marked as a resend.
+//! The group ends with the first success.
+
+use super::link::Seen;
+use super::tree::TraceTree;
+
+/// Marks the second and later attempts.
+pub(super) fn mark_attempts(tree: &TraceTree, seen: &mut [Seen]) {
+    let mut attempts: Vec<usize> = (0..seen.len()).filter(|at| is_attempt(&seen[*at])).collect();
+    attempts.sort_unstable_by_key(|at| {
+        let Seen { call, caller_unit, calling_span, .. } = &seen[*at];
+        (*caller_unit, call.callee, call.start, *calling_span)
+    });
+    for pair in attempts.windows(2) {
+        let (before, after) = (&seen[pair[0]], &seen[pair[1]]);
+        let is_same = (before.caller_unit, before.call.callee) == (after.caller_unit, after.call.callee);
+        if is_same && follows_failure(tree, before, after) {
+            seen[pair[1]].call.is_first_attempt = false;
+        }
+    }
+}
+
+fn is_attempt(seen: &Seen) -> bool {
+    seen.calling_span.is_some() && seen.caller_unit.is_some() && !seen.call.is_async
+}
+
+fn follows_failure(tree: &TraceTree, before: &Seen, after: &Seen) -> bool {
+    let (Some(first), Some(second)) = (before.calling_span, after.calling_span) else { return false };
+    let has_failed = before.call.caller_error || before.call.callee_error;
+    let starts_after = tree.spans[second].start >= tree.spans[first].end;
+    first != second && (tree.spans[second].is_resend || (has_failed && starts_after))
+}

@@ -1,0 +1,259 @@
+//! The spans of one trace as a forest: duplicates merged, parents found, loops cut, local roots known.
+//!
+//! Enters: spans in any order, any of them twice. Leaves: the same forest for every such order.
+//! A *unit* is a local root with the spans of its process under it (ALGORITHMS 0): what one node did for one request.
+
+use std::cmp::Ordering;
+
+use super::names::Names;
+use crate::model::{RemoteParent, Span, SpanId, SpanKind};
+
+/// Index of a span in its tree.
+pub type SpanIdx = usize;
+
+/// What stands above a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// Nothing: a true root.
+    Root,
+    /// A span that never came, or a loop that was cut here.
+    Missing,
+    /// This span.
+    Span(SpanIdx),
+}
+
+/// How a span relates to its parent's unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    /// In the same unit.
+    Within,
+    /// A unit of its own in the same service, without a remote call in between.
+    LocalEntry,
+    /// Came from another process, or has no parent here.
+    Remote,
+}
+
+/// A trace as a forest.
+pub struct TraceTree {
+    /// The distinct spans.
+    pub spans: Vec<Span>,
+    /// What stands above each.
+    pub parents: Vec<Parent>,
+    /// How each relates to its parent's unit.
+    pub hops: Vec<Hop>,
+    /// The local root of each span's unit.
+    pub units: Vec<SpanIdx>,
+    /// Spans with parents before children.
+    pub top_down: Vec<SpanIdx>,
+    /// The same span again, how often.
+    pub duplicates: u64,
+}
+
+impl TraceTree {
+    /// Builds the forest.
+    pub fn build(spans: Vec<Span>, names: &mut Names) -> TraceTree {
+        let (spans, duplicates) = merge_duplicates(spans, names);
+        let mut parents: Vec<Parent> = (0..spans.len()).map(|idx| find_parent(&spans, idx, names)).collect();
+        let top_down = order_top_down(&spans, &mut parents);
+        let mut tree = TraceTree {
+            hops: vec![Hop::Remote; spans.len()],
+            units: vec![0; spans.len()],
+            spans,
+            parents,
+            top_down,
+            duplicates,
+        };
+        tree.assign_units(names);
+        tree
+    }
+
+    /// Positions of the spans with this id: up to two where client and server share it.
+    pub fn find(&self, id: SpanId) -> std::ops::Range<SpanIdx> {
+        find(&self.spans, id)
+    }
+
+    /// The parent span, if it is there.
+    pub fn parent(&self, idx: SpanIdx) -> Option<SpanIdx> {
+        match self.parents[idx] {
+            Parent::Span(parent) => Some(parent),
+            Parent::Root | Parent::Missing => None,
+        }
+    }
+
+    /// True for the first span of a unit.
+    pub fn is_local_root(&self, idx: SpanIdx) -> bool {
+        self.units[idx] == idx
+    }
+
+    fn assign_units(&mut self, names: &mut Names) {
+        for position in 0..self.top_down.len() {
+            let idx = self.top_down[position];
+            let hop = match self.parent(idx) {
+                None => Hop::Remote,
+                Some(parent) => hop_between(&self.spans[parent], &self.spans[idx], names),
+            };
+            self.hops[idx] = hop;
+            self.units[idx] = match (hop, self.parent(idx)) {
+                (Hop::Within, Some(parent)) => self.units[parent],
+                _ => idx,
+            };
+        }
+    }
+}
+
+/// LINK-REMOTE-FLAG: OTLP's flags decide where the spans' kinds do not.
+fn hop_between(parent: &Span, child: &Span, names: &mut Names) -> Hop {
+    // LINK-NO-SERVICE: a span that names no service belongs to whoever stands above it.
+    if names.service_of(child.resource).is_none() {
+        return Hop::Within;
+    }
+    if !names.is_same_service(parent.resource, child.resource) {
+        return Hop::Remote;
+    }
+    let is_answer = matches!(child.kind, SpanKind::Server | SpanKind::Consumer);
+    let parent_calls = matches!(parent.kind, SpanKind::Client | SpanKind::Producer);
+    match child.remote_parent {
+        RemoteParent::Remote => Hop::Remote,
+        RemoteParent::Unknown if is_answer && parent_calls => Hop::Remote,
+        RemoteParent::Unknown if is_answer => Hop::LocalEntry,
+        RemoteParent::Unknown | RemoteParent::Local => Hop::Within,
+    }
+}
+
+/// LINK-DUPLICATE: of equal (id, side) the one that ends last stays, of equal ends the smallest.
+///
+/// Leaves the spans sorted by (id, side), so ids are found by bisection.
+fn merge_duplicates(mut spans: Vec<Span>, names: &mut Names) -> (Vec<Span>, u64) {
+    let before = spans.len();
+    spans.sort_unstable_by_key(|span| (span.id, side(span)));
+    spans.dedup_by(|next, kept| {
+        let is_same = (next.id, side(next)) == (kept.id, side(kept));
+        if is_same && prefer(next, kept, names) == Ordering::Greater {
+            std::mem::swap(next, kept);
+        }
+        is_same
+    });
+    let duplicates = (before - spans.len()) as u64;
+    (spans, duplicates)
+}
+
+/// LINK-SHARED-ID: Zipkin's client and server span may bear one id.
+fn side(span: &Span) -> u8 {
+    u8::from(matches!(span.kind, SpanKind::Server | SpanKind::Consumer))
+}
+
+/// A total order that does not depend on numbers of symbols, which depend on arrival.
+fn prefer(a: &Span, b: &Span, names: &mut Names) -> Ordering {
+    let numbers = |span: &Span| {
+        (
+            span.start,
+            span.parent,
+            span.kind,
+            span.protocol,
+            span.messaging,
+            span.remote_parent,
+            span.is_error,
+            span.is_resend,
+        )
+    };
+    a.end
+        .cmp(&b.end)
+        .then_with(|| numbers(b).cmp(&numbers(a)))
+        .then_with(|| b.sampling.cmp(&a.sampling))
+        .then_with(|| b.links.cmp(&a.links))
+        .then_with(|| names.texts_of(b).cmp(&names.texts_of(a)))
+}
+
+fn find(spans: &[Span], id: SpanId) -> std::ops::Range<SpanIdx> {
+    let start = spans.partition_point(|span| span.id < id);
+    let count = spans[start..].iter().take(2).take_while(|span| span.id == id).count();
+    start..start + count
+}
+
+fn find_parent(spans: &[Span], idx: SpanIdx, names: &mut Names) -> Parent {
+    let span = &spans[idx];
+    let own = find(spans, span.id);
+    if own.len() == 2 && side(span) == 1 {
+        return Parent::Span(own.start);
+    }
+    if span.parent.is_none() {
+        return Parent::Root;
+    }
+    let candidates = find(spans, span.parent);
+    match candidates.len() {
+        0 => Parent::Missing,
+        1 => Parent::Span(candidates.start),
+        // Of a shared id the server's half is the deeper one; a span of the client's service hangs under the client's half.
+        _ => {
+            let (client, server) = (candidates.start, candidates.start + 1);
+            let of_client = names.is_same_service(spans[client].resource, span.resource);
+            let of_server = names.is_same_service(spans[server].resource, span.resource);
+            Parent::Span(if of_client && !of_server { client } else { server })
+        }
+    }
+}
+
+/// Orders parents before children. LINK-LOOP: of a loop of parents the smallest id becomes an orphan root.
+fn order_top_down(spans: &[Span], parents: &mut [Parent]) -> Vec<SpanIdx> {
+    let mut first_child = vec![NO_SPAN; spans.len()];
+    let mut next_sibling = vec![NO_SPAN; spans.len()];
+    let mut order = Vec::with_capacity(spans.len());
+    for idx in (0..spans.len()).rev() {
+        match parents[idx] {
+            Parent::Span(parent) => {
+                next_sibling[idx] = first_child[parent];
+                first_child[parent] = idx;
+            }
+            Parent::Root | Parent::Missing => order.push(idx),
+        }
+    }
+    let mut position = 0;
+    let mut is_placed = vec![false; spans.len()];
+    let mut search_from = 0;
+    loop {
+        while position < order.len() {
+            let idx = order[position];
+            is_placed[idx] = true;
+            position += 1;
+            let mut child = first_child[idx];
+            while child != NO_SPAN {
+                if !is_placed[child] {
+                    order.push(child);
+                }
+                child = next_sibling[child];
+            }
+        }
+        // What is left hangs under loops. Spans are sorted by id, so the walk up from the first one that is left finds a loop.
+        while search_from < spans.len() && is_placed[search_from] {
+            search_from += 1;
+        }
+        if search_from == spans.len() {
+            return order;
+        }
+        let cut = smallest_of_loop(parents, search_from);
+        parents[cut] = Parent::Missing;
+        order.push(cut);
+    }
+}
+
+const NO_SPAN: SpanIdx = usize::MAX;
+
+fn smallest_of_loop(parents: &[Parent], start: SpanIdx) -> SpanIdx {
+    let up = |idx: SpanIdx| match parents[idx] {
+        Parent::Span(parent) => parent,
+        Parent::Root | Parent::Missing => idx,
+    };
+    // Floyd's tortoise and hare: no memory, and the loop may lie far above the start.
+    let (mut slow, mut fast) = (up(start), up(up(start)));
+    while slow != fast {
+        slow = up(slow);
+        fast = up(up(fast));
+    }
+    let mut smallest = slow;
+    let mut idx = up(slow);
+    while idx != slow {
+        smallest = smallest.min(idx);
+        idx = up(idx);
+    }
+    smallest
+}
