@@ -125,6 +125,19 @@ fn is_of_connection(code: RDKafkaErrorCode) -> bool {
     )
 }
 
+/// Gives back those of the partitions that were taken; librdkafka refuses the list where one was not yet.
+fn give_back(consumer: &BaseConsumer<Context>, partitions: &TopicPartitionList) -> KafkaResult<()> {
+    let assigned = consumer.assignment()?;
+    let mut taken = TopicPartitionList::new();
+    for partition in partitions.elements() {
+        let (topic, number) = (partition.topic(), partition.partition());
+        if assigned.find_partition(topic, number).is_some() {
+            taken.add_partition(topic, number);
+        }
+    }
+    consumer.incremental_unassign(&taken)
+}
+
 impl ConsumerContext for Context {
     fn rebalance(
         &self,
@@ -142,7 +155,7 @@ impl ConsumerContext for Context {
         }
         // Given back at once, so that another member can start, and so that closing does not wait for the loop.
         let outcome = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions),
+            RebalanceProtocol::Cooperative => give_back(consumer, partitions),
             _ => consumer.unassign(),
         };
         if let Err(error) = outcome {

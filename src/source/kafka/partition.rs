@@ -70,6 +70,8 @@ pub(super) struct Partition {
     pub(super) scar: Option<String>,
     /// Why it cannot be read at the moment, in words.
     pub(super) refusal: Option<String>,
+    /// True while librdkafka reads it for us.
+    pub(super) is_assigned: bool,
     /// When it was last placed.
     pub(super) placed_at: Option<Instant>,
     taking: Taking,
@@ -113,6 +115,7 @@ impl Partition {
             lost_offsets: 0,
             scar: None,
             refusal: None,
+            is_assigned: false,
             placed_at: None,
             taking,
             queue: None,
@@ -146,9 +149,10 @@ impl Partition {
         }
     }
 
-    /// It is at `position` from now on.
-    pub(super) fn placed(&mut self, now: Instant) {
-        self.stage = Stage::Read;
+    /// It is read at `position` from now on, or placed again a little later where that failed.
+    pub(super) fn placed(&mut self, now: Instant, is_assigned: bool) {
+        self.stage = if is_assigned { Stage::Read } else { Stage::ToBePlaced };
+        self.is_assigned = is_assigned;
         self.is_at_end = false;
         self.placed_at = Some(now);
         self.is_ready.store(true, Ordering::Release);

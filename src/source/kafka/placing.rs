@@ -38,9 +38,8 @@ impl Session<'_> {
             let mut partition =
                 Partition::new(input, place.clone(), self.taking(&place.topic), position, now);
             partition.split(&self.consumer, &self.thread);
-            match position {
-                Some(_) => partition.placed(now),
-                None => self.reader.scout.ask(place, Question::Start),
+            if position.is_none() {
+                self.reader.scout.ask(place, Question::Start);
             }
             let name = place.to_string();
             tracing::info!(partition = name, position, "assigned");
@@ -48,17 +47,26 @@ impl Session<'_> {
             self.partitions.insert(input, partition);
             added.push(input);
         }
-        let list = self.offsets(&added);
+        self.assign_known(&added, now);
+    }
+
+    /// Answers the group with the partitions whose position is known; the others follow when it is.
+    ///
+    /// Never with a logical offset: librdkafka looks those up, and where the partition was placed anew meanwhile, its
+    /// retry of the outdated look-up moves the partition to the old goal and skips what lies between (2.12.1).
+    fn assign_known(&mut self, added: &[InputId], now: Instant) {
+        let list = self.offsets(added);
         let outcome = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
             _ => self.consumer.assign(&list),
         };
+        let is_assigned = outcome.is_ok();
         if let Err(error) = outcome {
             tracing::warn!(%error, "partitions could not be assigned, tried again soon");
-            let added = self.partitions.values_mut().filter(|partition| added.contains(&partition.input));
-            added.filter(|partition| partition.stage == Stage::Read).for_each(|partition| {
-                partition.stage = Stage::ToBePlaced;
-            });
+        }
+        let added = self.partitions.values_mut().filter(|partition| added.contains(&partition.input));
+        for partition in added.filter(|partition| partition.stage == Stage::ToBePlaced) {
+            partition.placed(now, is_assigned);
         }
     }
 
@@ -120,25 +128,23 @@ impl Session<'_> {
             RebalanceProtocol::Cooperative => self.place_some(&moved),
             _ => self.place_all(),
         };
-        let placed =
+        let is_placed =
             outcome.inspect_err(|error| tracing::warn!(%error, "partitions could not be placed")).is_ok();
         for partition in self.partitions.values_mut().filter(|partition| moved.contains(&partition.input)) {
-            partition.placed(now);
-            if !placed {
-                partition.stage = Stage::ToBePlaced;
-            }
+            partition.placed(now, is_placed);
         }
     }
 
     fn place_some(&mut self, moved: &[InputId]) -> KafkaResult<()> {
-        let list = self.offsets(moved);
-        if let Err(error) = self.consumer.incremental_unassign(&list) {
-            tracing::debug!(%error, "not assigned before");
+        let assigned = moved.iter().filter(|input| self.partitions.get(input).is_some_and(|p| p.is_assigned));
+        let assigned: Vec<InputId> = assigned.copied().collect();
+        if !assigned.is_empty() {
+            self.consumer.incremental_unassign(&self.offsets(&assigned))?;
         }
         for input in moved {
             self.split_anew(*input);
         }
-        self.consumer.incremental_assign(&list)
+        self.consumer.incremental_assign(&self.offsets(moved))
     }
 
     /// The eager protocol knows whole assignments only; the others go on where they are.
@@ -164,14 +170,15 @@ impl Session<'_> {
         }
     }
 
-    /// Positions as librdkafka takes them; one that is not known yet waits at the end, where nothing is fetched.
+    /// Positions as librdkafka takes them, of those that have one.
     fn offsets(&self, inputs: &[InputId]) -> TopicPartitionList {
         let mut list = TopicPartitionList::with_capacity(inputs.len());
-        for partition in inputs.iter().filter_map(|input| self.partitions.get(input)) {
-            let offset = match partition.stage {
-                Stage::Read | Stage::ToBePlaced => Offset::Offset(partition.position),
-                Stage::AwaitsStart | Stage::AwaitsBounds => Offset::End,
-            };
+        let known = inputs
+            .iter()
+            .filter_map(|input| self.partitions.get(input))
+            .filter(|partition| matches!(partition.stage, Stage::Read | Stage::ToBePlaced));
+        for partition in known {
+            let offset = Offset::Offset(partition.position);
             list.add_partition_offset(&partition.place.topic, partition.place.partition, offset)
                 .expect("an offset that was read or answered is not negative");
         }

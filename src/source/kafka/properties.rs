@@ -33,7 +33,7 @@ const RESERVED: [(&str, &str); 8] = [
 pub fn problems(config: &KafkaConfig) -> Vec<String> {
     let mut problems: Vec<String> = RESERVED
         .iter()
-        .filter(|(name, _)| config.properties.contains_key(*name))
+        .filter(|(name, _)| config.properties.plain().contains_key(*name))
         .map(|(name, why)| format!("kafka.properties `{name}` cannot be set here: {why}"))
         .collect();
     if config.topics.is_empty() {
@@ -75,7 +75,7 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
     for (name, value) in ours {
         properties.set(name, value);
     }
-    for (name, value) in &config.properties {
+    for (name, value) in config.properties.plain() {
         properties.set(name, value);
     }
     let fixed = [

@@ -22,6 +22,8 @@ use super::scout::{Question, now_millis};
 use crate::config::LaneMode;
 use crate::model::{InputId, LogMillis, SourceEvent};
 
+/// Events of the group served in a turn.
+const POLLS_PER_TURN: usize = 4;
 /// Batches read before the group's queue is looked at again.
 const BATCHES_PER_TURN: usize = 16;
 /// First wait of a series while the workers are behind; it doubles up to [`LONGEST_WAIT`].
@@ -144,9 +146,10 @@ impl<'a> Session<'a> {
     /// Serves callbacks and errors of the group; a text where the membership is over.
     fn serve_group(&mut self) -> Option<String> {
         self.reader.scout.serve();
-        for _ in 0..BATCHES_PER_TURN {
+        for _ in 0..POLLS_PER_TURN {
             match self.consumer.poll(Duration::ZERO) {
-                None => break,
+                // Nothing, or a callback was served and there may be more.
+                None => {}
                 // Its queue was not split in time: it is placed again and delivers the record there.
                 Some(Ok(message)) => {
                     let place = super::record::place_of(&message);
@@ -232,9 +235,6 @@ impl<'a> Session<'a> {
         if batch.records.is_empty() {
             return false;
         }
-        let counters = &self.reader.telemetry.counters;
-        counters.records.add(batch.records.len() as u64);
-        counters.bytes.add(batch.bytes.len() as u64);
         self.reader.outboxes.push(input, SourceEvent::Records(batch));
         true
     }
