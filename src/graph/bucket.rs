@@ -17,7 +17,7 @@ use crate::model::{FastMap, NodeId, Symbol, TraceId, stable_hash};
 pub struct Caps {
     /// Operations of one service.
     pub operations_per_service: usize,
-    /// Nodes.
+    /// Services, databases, destinations and peers.
     pub nodes: usize,
     /// Edges.
     pub edges: usize,
@@ -70,7 +70,8 @@ pub struct Bucket {
     /// Where each node's numbers go: to itself, to its service's `other`, or to the node `other`.
     places: FastMap<NodeId, NodeId>,
     operations_kept: FastMap<NodeId, BottomK<NodeId>>,
-    nodes_kept: BottomK<NodeId>,
+    services_kept: BottomK<NodeId>,
+    services_known: FastMap<NodeId, bool>,
     edges_kept: BottomK<EdgeKey>,
     flows_kept: BottomK<FlowKey>,
     refined_names: FastMap<NodeId, RefinedNames>,
@@ -310,7 +311,7 @@ impl Bucket {
         }
     }
 
-    /// Where a node's numbers go.
+    /// Where a node's numbers go: to itself, to `other` of its service, or to the node `other`.
     fn place(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
         if caps.nodes == usize::MAX {
             return node;
@@ -318,23 +319,36 @@ impl Bucket {
         if let Some(place) = self.places.get(&node) {
             return *place;
         }
-        let mut place = node;
-        if hashes.has_operation(node) {
-            place = self.place_operation(node, caps, hashes);
-        }
-        if place == node {
-            match self.nodes_kept.offer(caps.nodes, hashes.node(node), node) {
-                Offer::Kept => {}
-                Offer::Replaced(out) => self.fold(out, OTHER_NODE),
-                Offer::Refused => place = OTHER_NODE,
-            }
-        }
+        let service = hashes.service_of(node);
+        let place = match self.keeps_service(service, caps, hashes) {
+            false => OTHER_NODE,
+            true if hashes.has_operation(node) => self.place_operation(node, service, caps, hashes),
+            true => node,
+        };
         self.places.insert(node, place);
         place
     }
 
-    fn place_operation(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
-        let service = hashes.service_of(node);
+    fn keeps_service(&mut self, service: NodeId, caps: &Caps, hashes: &mut Hashes) -> bool {
+        if let Some(is_kept) = self.services_known.get(&service) {
+            return *is_kept;
+        }
+        let offer = self.services_kept.offer(caps.nodes, hashes.node(service), service);
+        if let Offer::Replaced(out) = offer {
+            self.services_known.insert(out, false);
+            let mut members: Vec<NodeId> = self.places.values().copied().collect();
+            members.retain(|place| hashes.service_of(*place) == out);
+            members.push(out);
+            members.sort_unstable();
+            members.dedup();
+            members.into_iter().for_each(|member| self.fold(member, OTHER_NODE));
+        }
+        let is_kept = offer != Offer::Refused;
+        self.services_known.insert(service, is_kept);
+        is_kept
+    }
+
+    fn place_operation(&mut self, node: NodeId, service: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
         let other = hashes.other_operation(node);
         if node == other {
             return node;
@@ -343,11 +357,10 @@ impl Bucket {
         match kept.offer(caps.operations_per_service, hashes.node(node), node) {
             Offer::Kept => node,
             Offer::Replaced(out) => {
-                let place = self.place(other, caps, hashes);
-                self.fold(out, place);
+                self.fold(out, other);
                 node
             }
-            Offer::Refused => self.place(other, caps, hashes),
+            Offer::Refused => other,
         }
     }
 

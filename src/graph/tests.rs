@@ -120,7 +120,7 @@ fn sum<'a>(symbols: &Arc<Symbols>, rows: impl Iterator<Item = &'a Row>, caps: &C
     bucket
 }
 
-const FEW_NODES: Caps = Caps { operations_per_service: 2, nodes: 7, edges: 1_000, ..Caps::NONE };
+const FEW_NODES: Caps = Caps { operations_per_service: 2, nodes: 3, edges: 1_000, ..Caps::NONE };
 const FEW_EDGES: Caps = Caps { edges: 5, flows: 3, refined_flows: 2, ..Caps::NONE };
 
 proptest! {

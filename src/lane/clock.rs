@@ -8,7 +8,7 @@ use crate::model::{LogMillis, RecordTime};
 /// A producer's time further ahead than this is held back until others agree.
 const JUMP_MS: LogMillis = 5 * 60_000;
 /// Records in a row that must agree on a jump.
-const AGREEING: u32 = 3;
+const AGREEING: usize = 3;
 
 /// Log time of one input.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,8 @@ pub struct InputClock {
     newest: Option<LogMillis>,
     /// What lanes were told: nothing comes before it.
     promised: Option<LogMillis>,
-    held: Option<(LogMillis, u32)>,
+    /// Times of the records that are held back, in order.
+    held: Vec<LogMillis>,
 }
 
 /// When a record counts.
@@ -27,28 +28,40 @@ pub struct Stamp {
     pub at: LogMillis,
     /// Its own time lay before what lanes were told while the input stood still.
     pub is_behind: bool,
-    /// Records whose jump forward was refuted by this one.
-    pub refuted: u32,
+    /// Its own time was a jump forward that nobody agreed with.
+    pub is_refuted: bool,
+}
+
+/// What became of a record, and of those that were held back before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Stamps of the records held back so far, in their order, once it is known what to make of them.
+    pub released: Vec<Stamp>,
+    /// The record's own stamp; `None`: it is held back too.
+    pub own: Option<Stamp>,
 }
 
 impl InputClock {
     /// Takes the time of the next record.
-    pub fn observe(&mut self, time: RecordTime) -> Stamp {
-        let known = self.newest.max(self.promised);
-        let (own, refuted) = match time {
-            RecordTime::Missing => (known.unwrap_or(0), 0),
-            RecordTime::LogAppend(at) => (at, 0),
-            RecordTime::Create(at) => self.guard(at, known),
-        };
-        self.newest = self.newest.max(Some(own));
-        let is_behind = self.promised.is_some_and(|promised| own < promised && time != RecordTime::Missing);
-        let at = self.now().unwrap_or(own);
-        Stamp { at, is_behind: is_behind && self.newest < self.promised, refuted }
+    pub fn observe(&mut self, time: RecordTime) -> Observed {
+        match time {
+            RecordTime::Missing => {
+                let at = self.now().unwrap_or(0);
+                Observed { released: self.release(false), own: Some(self.stamp(at, false)) }
+            }
+            RecordTime::LogAppend(at) => Observed { released: Vec::new(), own: Some(self.stamp(at, false)) },
+            RecordTime::Create(at) => self.guard(at),
+        }
     }
 
     /// The input stands at `at`: nothing more was there at that time of the local clock.
-    pub fn stand(&mut self, at: LogMillis) {
+    ///
+    /// Records that are held back are released: their time is believed unless the local clock refutes it too.
+    pub fn stand(&mut self, at: LogMillis) -> Vec<Stamp> {
+        let is_plausible = self.held.iter().all(|held| *held <= at.saturating_add(JUMP_MS));
+        let released = self.release(is_plausible);
         self.promised = self.promised.max(Some(at));
+        released
     }
 
     /// What lanes may rely on: later records of the input count at this time or after it.
@@ -56,26 +69,32 @@ impl InputClock {
         self.newest.max(self.promised)
     }
 
-    fn guard(&mut self, at: LogMillis, known: Option<LogMillis>) -> (LogMillis, u32) {
-        let Some(known) = known else { return (at, 0) };
-        if at <= known.saturating_add(JUMP_MS) {
-            let refuted = self.held.take().map_or(0, |(_, count)| count);
-            return (at, refuted);
+    fn guard(&mut self, at: LogMillis) -> Observed {
+        let is_jump = self.now().is_some_and(|known| at > known.saturating_add(JUMP_MS));
+        if !is_jump {
+            return Observed { released: self.release(false), own: Some(self.stamp(at, false)) };
         }
-        match self.held {
-            Some((held, count)) if at.abs_diff(held) <= JUMP_MS as u64 => {
-                self.held = Some((held.max(at), count + 1));
-                if count + 1 < AGREEING {
-                    return (known, 0);
-                }
-                self.held = None;
-                (at, 0)
-            }
-            other => {
-                self.held = Some((at, 1));
-                (known, other.map_or(0, |(_, count)| count))
-            }
+        let agrees = self.held.last().is_none_or(|held| at.abs_diff(*held) <= JUMP_MS as u64);
+        let mut released = if agrees { Vec::new() } else { self.release(false) };
+        if self.held.len() + 1 < AGREEING {
+            self.held.push(at);
+            return Observed { released, own: None };
         }
+        released.extend(self.release(true));
+        Observed { released, own: Some(self.stamp(at, false)) }
+    }
+
+    /// Stamps the records that are held back: with their own times, or, refuted, with the time before the jump.
+    fn release(&mut self, is_believed: bool) -> Vec<Stamp> {
+        let held = std::mem::take(&mut self.held);
+        let before = self.now().unwrap_or(0);
+        held.into_iter().map(|at| self.stamp(if is_believed { at } else { before }, !is_believed)).collect()
+    }
+
+    fn stamp(&mut self, own: LogMillis, is_refuted: bool) -> Stamp {
+        self.newest = self.newest.max(Some(own));
+        let is_behind = self.newest < self.promised;
+        Stamp { at: self.now().unwrap_or(own), is_behind, is_refuted }
     }
 }
 
@@ -83,41 +102,54 @@ impl InputClock {
 mod tests {
     use super::*;
 
+    /// Log times of all records that are not held back, in order.
     fn stamps(clock: &mut InputClock, times: &[LogMillis]) -> Vec<LogMillis> {
-        times.iter().map(|at| clock.observe(RecordTime::Create(*at)).at).collect()
+        let mut found = Vec::new();
+        for at in times {
+            let observed = clock.observe(RecordTime::Create(*at));
+            found.extend(observed.released.iter().chain(&observed.own).map(|stamp| stamp.at));
+        }
+        found
+    }
+
+    fn own(observed: Observed) -> Stamp {
+        observed.own.unwrap()
     }
 
     #[test]
     fn time_never_runs_back() {
         let mut clock = InputClock::default();
         assert_eq!(stamps(&mut clock, &[1000, 900, 1100]), [1000, 1000, 1100]);
-        assert_eq!(clock.observe(RecordTime::Missing).at, 1100);
+        assert_eq!(own(clock.observe(RecordTime::Missing)).at, 1100);
     }
 
     #[test]
-    fn a_jump_is_held_until_three_agree() {
+    fn a_jump_is_held_until_three_agree_and_then_they_count_at_their_own_times() {
         let far = 1000 + 2 * JUMP_MS;
         let mut clock = InputClock::default();
-        assert_eq!(
-            stamps(&mut clock, &[1000, far, far + 1, far + 2, far + 3]),
-            [1000, 1000, 1000, far + 2, far + 3]
-        );
+        assert_eq!(stamps(&mut clock, &[1000, far, far + 1]), [1000]);
+        assert_eq!(clock.now(), Some(1000), "nobody is told of a time that is not believed");
+        assert_eq!(stamps(&mut clock, &[far + 2, far + 3]), [far, far + 1, far + 2, far + 3]);
     }
 
     #[test]
-    fn a_refuted_jump_is_counted_and_forgotten() {
+    fn a_refuted_jump_counts_at_the_time_before_it() {
         let far = 1000 + 2 * JUMP_MS;
         let mut clock = InputClock::default();
         stamps(&mut clock, &[1000, far, far]);
-        assert_eq!(clock.observe(RecordTime::Create(1001)), Stamp { at: 1001, is_behind: false, refuted: 2 });
-        assert_eq!(stamps(&mut clock, &[far, 1002]), [1001, 1002]);
+        let observed = clock.observe(RecordTime::Create(1001));
+        assert!(observed.released.iter().all(|stamp| stamp.at == 1000 && stamp.is_refuted));
+        assert_eq!(observed.released.len(), 2);
+        assert_eq!(own(observed), Stamp { at: 1001, is_behind: false, is_refuted: false });
+        assert_eq!(stamps(&mut clock, &[far, 3 * far, 1002]), [1001, 1001, 1002], "two that do not agree");
     }
 
     #[test]
     fn the_brokers_time_is_believed() {
         let mut clock = InputClock::default();
         clock.observe(RecordTime::LogAppend(1000));
-        assert_eq!(clock.observe(RecordTime::LogAppend(1000 + 10 * JUMP_MS)).at, 1000 + 10 * JUMP_MS);
+        let at = 1000 + 10 * JUMP_MS;
+        assert_eq!(own(clock.observe(RecordTime::LogAppend(at))).at, at);
     }
 
     #[test]
@@ -125,18 +157,22 @@ mod tests {
         let mut clock = InputClock::default();
         clock.observe(RecordTime::Create(1000));
         clock.stand(5000);
-        let stamp = clock.observe(RecordTime::Create(2000));
+        let stamp = own(clock.observe(RecordTime::Create(2000)));
         assert_eq!((stamp.at, stamp.is_behind), (5000, true));
-        assert_eq!(clock.observe(RecordTime::Create(6000)), Stamp { at: 6000, is_behind: false, refuted: 0 });
+        assert_eq!(own(clock.observe(RecordTime::Create(6000))).at, 6000);
         clock.stand(4000);
         assert_eq!(clock.now(), Some(6000), "a promise is never taken back");
     }
 
     #[test]
-    fn silence_before_a_record_is_no_jump_where_the_input_stood() {
+    fn at_the_end_of_the_log_the_local_clock_decides_on_what_is_held() {
+        let far = 1000 + 2 * JUMP_MS;
         let mut clock = InputClock::default();
-        clock.observe(RecordTime::Create(1000));
-        clock.stand(1000 + 3 * JUMP_MS);
-        assert_eq!(clock.observe(RecordTime::Create(2000 + 3 * JUMP_MS)).at, 2000 + 3 * JUMP_MS);
+        stamps(&mut clock, &[1000, far]);
+        assert_eq!(clock.stand(far + 1000)[0].at, far);
+        stamps(&mut clock, &[3 * far]);
+        let refuted = clock.stand(far + 2000)[0];
+        assert_eq!((refuted.at, refuted.is_refuted), (far + 1000, true));
+        assert_eq!(own(clock.observe(RecordTime::Create(far + 3000))).at, far + 3000);
     }
 }

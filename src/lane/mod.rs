@@ -17,7 +17,7 @@ mod watermark;
 #[cfg(test)]
 mod tests;
 
-pub use clock::{InputClock, Stamp};
+pub use clock::{InputClock, Observed, Stamp};
 pub use session::Part;
 pub use shed::Shed;
 pub use table::{Event, Lane, LaneSize};

@@ -1,6 +1,6 @@
 //! One decode worker: records of its inputs to spans, with their log time, to the lanes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
@@ -8,7 +8,7 @@ use super::timing::{Stage, Timings, timed};
 use super::{Arrival, LaneMessage, Routing, Shared};
 use crate::config::LaneMode;
 use crate::decode::{DecodeSettings, Decoder, Rejected};
-use crate::lane::{InputClock, Shed};
+use crate::lane::{InputClock, Shed, Stamp};
 use crate::model::{InputId, KeyHint, LogMillis, RecordBatch, RecordMeta, SourceEvent, SpanRecord};
 use crate::telemetry::log::Sampler;
 use crate::telemetry::{Reason, Telemetry};
@@ -18,6 +18,8 @@ struct Intake {
     name: Arc<str>,
     clock: InputClock,
     shed: Shed,
+    /// Spans of the records whose time is not believed yet, by record.
+    held: VecDeque<Vec<SpanRecord>>,
 }
 
 pub(super) struct DecodeWorker {
@@ -75,14 +77,16 @@ impl DecodeWorker {
                     name,
                     clock: InputClock::default(),
                     shed: Shed::new(budget),
+                    held: VecDeque::new(),
                 });
                 self.tell(input, || LaneMessage::Assigned(input))
             }
             SourceEvent::Revoked { input } => self.tell(input, || LaneMessage::Revoked(input)),
             SourceEvent::Standing { input, at } => {
                 let Some(intake) = self.intakes.get_mut(&input) else { return Ok(()) };
-                intake.clock.stand(at);
+                let released = intake.clock.stand(at);
                 let delivered = intake.clock.now();
+                released.into_iter().for_each(|stamp| self.route_held(input, stamp));
                 self.hand_over(input, delivered)
             }
             SourceEvent::Records(batch) => {
@@ -99,17 +103,14 @@ impl DecodeWorker {
         let counters = &self.telemetry.counters;
         counters.records.add(1);
         counters.bytes.add(record.oversize.unwrap_or(value.len()) as u64);
-        let Some(intake) = self.intakes.get_mut(&batch.input) else { return };
-        let stamp = intake.clock.observe(record.time);
-        counters.behind.add(u64::from(stamp.is_behind));
-        counters.refuted_jumps.add(u64::from(stamp.refuted));
+        self.spans.clear();
         if let Some(bytes) = record.oversize {
             counters.drop(Reason::TooLarge, 1);
             let detail =
                 format!("{bytes} bytes: raise kafka.max_record_size, or send smaller batches").into();
-            return self.log_rejected(batch, record, &Rejected { reason: Reason::TooLarge, at: 0, detail });
+            self.log_rejected(batch, record, &Rejected { reason: Reason::TooLarge, at: 0, detail });
+            return self.take_spans(batch.input, record);
         }
-        self.spans.clear();
         let (decoder, spans) = (&mut self.decoder, &mut self.spans);
         let outcome =
             timed(self.timings.as_deref(), Stage::Decode, || decoder.decode(value, record.format, spans));
@@ -118,12 +119,42 @@ impl DecodeWorker {
         }
         self.check_key(batch, record);
         let timings = self.timings.clone();
-        timed(timings.as_deref(), Stage::Route, || self.route(batch.input, stamp.at));
+        timed(timings.as_deref(), Stage::Route, || self.take_spans(batch.input, record));
     }
 
-    fn route(&mut self, input: InputId, at: LogMillis) {
+    /// Gives the spans of the record at hand their log time, and those that were held back before it.
+    fn take_spans(&mut self, input: InputId, record: &RecordMeta) {
         let Some(intake) = self.intakes.get_mut(&input) else { return };
-        for mut record in self.spans.drain(..) {
+        let observed = intake.clock.observe(record.time);
+        observed.released.into_iter().for_each(|stamp| self.route_held(input, stamp));
+        let mut spans = std::mem::take(&mut self.spans);
+        match observed.own {
+            Some(stamp) => {
+                self.route(input, stamp, &mut spans);
+                self.spans = spans;
+            }
+            None => {
+                if let Some(intake) = self.intakes.get_mut(&input) {
+                    intake.held.push_back(spans);
+                }
+            }
+        }
+    }
+
+    fn route_held(&mut self, input: InputId, stamp: Stamp) {
+        let held = self.intakes.get_mut(&input).and_then(|intake| intake.held.pop_front());
+        if let Some(mut spans) = held {
+            self.route(input, stamp, &mut spans);
+        }
+    }
+
+    fn route(&mut self, input: InputId, stamp: Stamp, spans: &mut Vec<SpanRecord>) {
+        let counters = &self.telemetry.counters;
+        counters.behind.add(u64::from(stamp.is_behind));
+        counters.refuted_jumps.add(u64::from(stamp.is_refuted));
+        let Some(intake) = self.intakes.get_mut(&input) else { return };
+        let at = stamp.at;
+        for mut record in spans.drain(..) {
             match intake.shed.admit(at, &mut record) {
                 Ok(()) => {
                     let worker = self.routing.worker(self.routing.lane(input, record.trace));
