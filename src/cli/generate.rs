@@ -176,6 +176,9 @@ impl Target {
 }
 
 pub(super) fn run(args: Args) -> Outcome {
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN);
+    // Set already where several commands run in one process, as in tests.
+    let _ = log.try_init();
     let target = Target::parse(&args.to)?;
     let mut simulation = Simulation::new(scenario(&args)?, args.seed);
     let mut expected = match &args.expected {

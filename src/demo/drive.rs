@@ -92,7 +92,6 @@ fn run(
     let mut clock = Clock::new(settings);
     let mut spans = Vec::new();
     let mut made = 0;
-    let mut traces = 0;
     let mut send = |message: Message<'_>| {
         sink.send(&message)?;
         summary.spans += u64::from(message.spans);
@@ -106,7 +105,7 @@ fn run(
         if let Some(at) = clock.next_trace(settings, now) {
             simulation.append_trace(at, &mut spans);
             made += spans.len() as u64;
-            traces += 1;
+            summary.traces += 1;
             clock.count(settings, spans.len() as u64);
             batcher.push(&mut spans);
         } else {
@@ -114,7 +113,6 @@ fn run(
         }
     }
     batcher.finish(simulation.catalog(), &mut send)?;
-    summary.traces = traces;
     sink.finish()
 }
 

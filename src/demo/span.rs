@@ -76,8 +76,10 @@ impl Template {
 /// One instance of a service: the resource of its spans, and the agent that sends them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
-    /// Attributes of the resource.
-    pub attributes: Vec<Attribute>,
+    /// Attributes of the resource that even slim messages carry.
+    pub essential: Vec<Attribute>,
+    /// The other attributes of an ordinary SDK.
+    pub further: Vec<Attribute>,
     /// Name of the instrumentation scope.
     pub scope: &'static str,
     /// Number of the agent: spans of one agent go out together.

@@ -291,13 +291,15 @@ impl System {
 
     fn deploy(&mut self, spec: &ServiceSpec, version: &Version, node: u32) -> Deployed {
         let pod = format!("{}-{:05}", spec.name, self.placed);
-        let attributes = vec![
+        let essential = vec![
             text("service.name", spec.name),
             text("service.namespace", spec.namespace),
             text("service.version", version.name),
-            text("service.instance.id", pod.clone()),
             text("deployment.environment.name", "production"),
             text("host.name", format!("node-{node:03}")),
+        ];
+        let further = vec![
+            text("service.instance.id", pod.clone()),
             text("k8s.pod.name", pod),
             text("k8s.namespace.name", spec.namespace),
             text("telemetry.sdk.name", "opentelemetry"),
@@ -307,7 +309,7 @@ impl System {
         ];
         let scope = "io.opentelemetry.instrumentation";
         Deployed {
-            instance: self.catalog.add_instance(Instance { attributes, scope, agent: node }),
+            instance: self.catalog.add_instance(Instance { essential, further, scope, agent: node }),
             weight: version.weight,
             errors: version.errors,
             slowness: version.slowness,

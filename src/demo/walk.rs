@@ -290,13 +290,15 @@ fn add_service(number: u32, name: &str, catalog: &mut Catalog, truth: &mut Truth
         // The second instance stands on another node.
         let node = (number / SERVICES_PER_NODE).wrapping_add(replica * 3);
         catalog.add_instance(Instance {
-            attributes: vec![
+            essential: vec![
                 text("service.name", name.to_owned()),
                 text("service.namespace", format!("team-{}", number % 40)),
                 text("service.version", "1.0.0"),
-                text("service.instance.id", format!("{name}-{replica}")),
                 text("deployment.environment.name", "production"),
                 text("host.name", format!("node-{node:04}")),
+            ],
+            further: vec![
+                text("service.instance.id", format!("{name}-{replica}")),
                 text("telemetry.sdk.language", "go"),
             ],
             scope: "io.opentelemetry.instrumentation",

@@ -27,7 +27,7 @@ impl Cast {
         let catalog = &mut self.catalog;
         *self.services.entry(name).or_insert_with(|| {
             let node = catalog.instances.len() as u32 % NODES;
-            let mut attributes = vec![
+            let mut essential = vec![
                 text("service.name", name),
                 text("service.namespace", "known"),
                 text("service.version", "1.0.0"),
@@ -36,10 +36,10 @@ impl Cast {
             ];
             if name.starts_with("resource-db") {
                 // Attributes of a database on a resource describe nobody's peer.
-                attributes.push(text("db.system", "mysql"));
-                attributes.push(text("db.name", "not-a-peer"));
+                essential.push(text("db.system", "mysql"));
+                essential.push(text("db.name", "not-a-peer"));
             }
-            catalog.add_instance(Instance { attributes, scope: "known", agent: node })
+            catalog.add_instance(Instance { essential, further: Vec::new(), scope: "known", agent: node })
         })
     }
 

@@ -20,7 +20,7 @@ fn rounds(count: usize) -> (Known, Truth, Vec<Vec<SimSpan>>) {
 
 /// The first resource attribute is the service's name.
 fn service(known: &Known, span: &SimSpan) -> String {
-    let (_, value) = &known.catalog().instances[span.instance.0 as usize].attributes[0];
+    let (_, value) = &known.catalog().instances[span.instance.0 as usize].essential[0];
     match value {
         crate::demo::Value::Text(name) => name.to_string(),
         other => panic!("{other:?} is no name"),

@@ -45,8 +45,10 @@ pub(super) fn template(template: &Template, is_slim: bool) -> EncodedTemplate {
     EncodedTemplate { head: head.into_bytes(), attributes: attributes.into_bytes() }
 }
 
-pub(super) fn instance(instance: &Instance) -> EncodedInstance {
-    let resource = format!(r#""resource":{{"attributes":[{}]}}"#, attributes(instance.attributes.iter()));
+pub(super) fn instance(instance: &Instance, is_slim: bool) -> EncodedInstance {
+    let further = if is_slim { &[][..] } else { &instance.further };
+    let attributes = attributes(instance.essential.iter().chain(further));
+    let resource = format!(r#""resource":{{"attributes":[{}]}}"#, attributes);
     let scope = format!(r#""scope":{{"name":{},"version":"{SCOPE_VERSION}"}}"#, quoted(instance.scope));
     EncodedInstance { resource: resource.into_bytes(), scope: scope.into_bytes() }
 }

@@ -99,8 +99,8 @@ impl Encoder {
         }
         for instance in &catalog.instances[self.instances.len()..] {
             self.instances.push(match self.wire {
-                Wire::Proto => proto::instance(instance),
-                Wire::Json => json::instance(instance),
+                Wire::Proto => proto::instance(instance, self.is_slim),
+                Wire::Json => json::instance(instance, self.is_slim),
             });
         }
     }

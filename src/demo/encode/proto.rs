@@ -114,9 +114,12 @@ pub(super) fn template(template: &Template, is_slim: bool) -> EncodedTemplate {
     encoded
 }
 
-pub(super) fn instance(instance: &Instance) -> EncodedInstance {
+pub(super) fn instance(instance: &Instance, is_slim: bool) -> EncodedInstance {
     let mut attributes = Vec::new();
-    put_attributes(1, &instance.attributes, &mut attributes);
+    put_attributes(1, &instance.essential, &mut attributes);
+    if !is_slim {
+        put_attributes(1, &instance.further, &mut attributes);
+    }
     let mut encoded = EncodedInstance::default();
     put_bytes(1, &attributes, &mut encoded.resource);
     let mut scope = Vec::new();

@@ -12,9 +12,10 @@ const START: u64 = 1_767_225_600_000_000_000;
 
 fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
-    let attributes = vec![text("service.name", "we\"b"), int("process.pid", -1)];
-    catalog.add_instance(Instance { attributes, scope: "tests", agent: 0 });
-    catalog.add_instance(Instance { attributes: vec![], scope: "other", agent: 0 });
+    let essential = vec![text("service.name", "we\"b")];
+    let further = vec![int("process.pid", -1)];
+    catalog.add_instance(Instance { essential, further, scope: "tests", agent: 0 });
+    catalog.add_instance(Instance { essential: vec![], further: vec![], scope: "other", agent: 0 });
     catalog.add_template(Template {
         essential: vec![text("http.route", "/é/{id}\n"), ("ok".into(), Value::Bool(true))],
         further: vec![text("long", "x".repeat(300))],
