@@ -35,13 +35,16 @@ pub struct Scope {
     pub earliest: UnixNanos,
     /// Latest event time for the trace's minute; later ones count as this.
     pub latest: UnixNanos,
+    /// Latest event time of a call.
+    pub latest_call: UnixNanos,
     /// For a tail fragment the log minute it counts in.
     pub tail_minute: Option<Minute>,
 }
 
 impl Scope {
     /// A whole trace in its own time: files have no log time.
-    pub const WHOLE: Scope = Scope { earliest: 0, latest: UnixNanos::MAX, tail_minute: None };
+    pub const WHOLE: Scope =
+        Scope { earliest: 0, latest: UnixNanos::MAX, latest_call: UnixNanos::MAX, tail_minute: None };
 }
 
 /// Analyses traces, one after the other; one per thread.
@@ -90,7 +93,7 @@ impl Analyzer {
         };
         let joined = facts.joined.iter_mut().map(|joined| &mut joined.call);
         for call in facts.calls.iter_mut().chain(joined) {
-            call.start = call.start.clamp(scope.earliest, scope.latest);
+            call.start = call.start.clamp(scope.earliest, scope.latest_call);
         }
         facts
     }

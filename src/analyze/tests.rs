@@ -478,7 +478,7 @@ fn link_minute_is_the_roots_and_clamped() {
     let minute = Minute::of;
     let whole = analyzer.analyze(TraceId(1), spans(&symbols, trace), Scope::WHOLE);
     assert_eq!((whole.minute, whole.is_clamped), (minute(120_000_000_000), false));
-    let scope = Scope { earliest: 0, latest: 61_000_000_000, tail_minute: None };
+    let scope = Scope { latest: 61_000_000_000, ..Scope::WHOLE };
     let clamped = analyzer.analyze(TraceId(1), spans(&symbols, trace), scope);
     assert_eq!((clamped.minute, clamped.is_clamped), (minute(61_000_000_000), true));
 }

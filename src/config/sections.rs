@@ -1,34 +1,14 @@
-//! One section per stage; a stage gets its own section only.
+//! The declarations of all knobs; one section per stage, and a stage gets its own section only.
+//!
+//! `declare.rs` says how a declaration reads. Names and values are what people write into `linchpin.toml`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The whole configuration.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Config {
-    /// `[kafka]`
-    pub kafka: KafkaConfig,
-    /// `[lanes]`
-    pub lanes: LanesConfig,
-    /// `[sessions]`
-    pub sessions: SessionsConfig,
-    /// `[linking]`
-    pub linking: LinkingConfig,
-    /// `[names]`
-    pub names: NamesConfig,
-    /// `[ignore]`
-    pub ignore: IgnoreConfig,
-    /// `[flows]`
-    pub flows: FlowsConfig,
-    /// `[sampling]`
-    pub sampling: SamplingConfig,
-    /// `[graph]`
-    pub graph: GraphConfig,
-    /// `[http]`
-    pub http: HttpConfig,
-    /// `[log]`
-    pub log: LogConfig,
-}
+use super::check::*;
+use super::declare::{choice, sections};
+use super::notation::{Bytes, Notation};
+use super::properties::Properties;
 
 /// Where to start reading a topic without stored positions.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,277 +23,229 @@ pub enum Start {
     At(i64),
 }
 
-/// Format of a topic's records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// Detect it, record by record.
-    Auto,
-    /// `otlp_proto`
-    OtlpProto,
-    /// `otlp_json`
-    OtlpJson,
+choice! {
+    /// Format of a topic's records.
+    Encoding {
+        /// Detect it, record by record.
+        Auto = "auto",
+        /// OTLP as protobuf.
+        OtlpProto = "otlp_proto",
+        /// OTLP as JSON.
+        OtlpJson = "otlp_json",
+    }
 }
 
-/// `[kafka]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct KafkaConfig {
-    /// Bootstrap brokers, `host:port`, comma separated.
-    pub brokers: String,
-    /// Topic names, or `^regex`.
-    pub topics: Vec<String>,
-    /// Consumer group.
-    pub group: String,
-    /// Where to start.
-    pub start: Start,
-    /// Format of records that no header names.
-    pub encoding: Encoding,
-    /// Format by topic name, before `encoding`.
-    pub topic_encodings: BTreeMap<String, Encoding>,
-    /// Any librdkafka property; ours are set first.
-    pub properties: BTreeMap<String, String>,
-    /// A partition at its end stands at the local clock less this.
-    pub standing_margin: Duration,
-    /// No partition is read further ahead of the slowest than this, in log time.
-    pub max_ahead: Duration,
-    /// A partition without leader is left behind after this.
-    pub leaderless_after: Duration,
-    /// Larger records are counted and left out, bytes.
-    pub max_record_size: u64,
-    /// Bytes fetched ahead, over all partitions.
-    pub queue_size: u64,
+choice! {
+    /// Which records make one lane.
+    LaneMode {
+        /// Virtual lanes by hash of the trace id, over all partitions.
+        Merged = "merged",
+        /// A lane per partition.
+        Partition = "partition",
+    }
 }
 
-/// Which records make one lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneMode {
-    /// Virtual lanes by hash of the trace id, over all partitions.
-    Merged,
-    /// A lane per partition.
-    Partition,
-}
-
-/// `[lanes]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct LanesConfig {
-    /// Merged or by partition.
-    pub mode: LaneMode,
-    /// Number of virtual lanes.
-    pub count: usize,
-}
-
-/// `[sessions]` (ALGORITHMS 7)
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionsConfig {
-    /// G: silence in log time that ends a session.
-    pub gap: Duration,
-    /// M: longest session in log time; later spans become tail fragments.
-    pub max_life: Duration,
-    /// L: event times count at most this far before their log time.
-    pub event_clamp: Duration,
-    /// Wall-clock silence after which a trace is shown.
-    pub quiet: Duration,
-    /// Spans of one session.
-    pub max_spans: usize,
-    /// Spans per partition and log second; above it whole traces are shed.
-    pub budget: u64,
-}
-
-/// What tells databases apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseIdentity {
-    /// `system/namespace`.
-    Namespace,
-    /// `system/namespace@address`.
-    NamespaceAndAddress,
-}
-
-/// `[linking]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct LinkingConfig {
-    /// Show calls of a service to itself.
-    pub self_calls: bool,
+choice! {
     /// What tells databases apart.
-    pub database_identity: DatabaseIdentity,
-}
-
-/// `[names]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct NamesConfig {
-    /// Operations kept per service and minute; the rest is `other`.
-    pub max_operations_per_service: usize,
-    /// Longest name in bytes; longer ones are cut.
-    pub max_length: usize,
-    /// Distinct names of the process.
-    pub max_symbols: usize,
-}
-
-/// `[ignore]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct IgnoreConfig {
-    /// Globs over `service/operation`; `*` matches any run of characters.
-    pub operations: Vec<String>,
-}
-
-/// When a flow's name is refined by what it calls (ALGORITHMS 0).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refine {
-    /// Where the name is generic.
-    Auto,
-    /// Never.
-    Never,
-    /// Always.
-    Always,
-}
-
-/// `[flows]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct FlowsConfig {
-    /// When to refine.
-    pub refine: Refine,
-    /// Further globs of generic names.
-    pub generic: Vec<String>,
-    /// Refined names per root operation; the rest is `other`.
-    pub max_refined: usize,
-    /// Flows kept per minute; the rest is `other`.
-    pub max_flows: usize,
-}
-
-/// `[sampling]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct SamplingConfig {
-    /// Probability with which spans that do not say were kept, over 0 up to 1.
-    pub default_probability: Option<f64>,
-}
-
-/// `[graph]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct GraphConfig {
-    /// How long minutes are kept.
-    pub retention: Duration,
-    /// Memory for minutes, bytes.
-    pub memory: u64,
-    /// Operation-level nodes per minute; the rest is `other`.
-    pub max_nodes: usize,
-    /// Operation-level edges per minute; the rest is `other`.
-    pub max_edges: usize,
-}
-
-/// `[http]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpConfig {
-    /// Address and port.
-    pub listen: String,
-}
-
-/// Shape of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Human on a terminal, JSON elsewhere.
-    Auto,
-    /// Human.
-    Text,
-    /// JSON, a line an event.
-    Json,
-}
-
-/// `[log]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogConfig {
-    /// Level or filter, as `info` or `linchpin=debug`.
-    pub level: String,
-    /// Shape.
-    pub format: LogFormat,
-}
-
-impl Default for KafkaConfig {
-    fn default() -> Self {
-        KafkaConfig {
-            brokers: "localhost:9092".into(),
-            topics: vec!["otlp_spans".into()],
-            group: "linchpin".into(),
-            start: Start::Ago(Duration::from_secs(30 * 60)),
-            encoding: Encoding::Auto,
-            topic_encodings: BTreeMap::new(),
-            properties: BTreeMap::new(),
-            standing_margin: Duration::from_secs(1),
-            max_ahead: Duration::from_secs(10),
-            leaderless_after: Duration::from_secs(60),
-            max_record_size: 16 << 20,
-            queue_size: 64 << 20,
-        }
+    DatabaseIdentity {
+        /// `system/namespace`.
+        Namespace = "namespace",
+        /// `system/namespace@address`.
+        NamespaceAndAddress = "namespace_and_address",
     }
 }
 
-impl Default for LanesConfig {
-    fn default() -> Self {
-        LanesConfig { mode: LaneMode::Merged, count: 4 }
+choice! {
+    /// When a flow's name is refined by what it calls (ALGORITHMS 0).
+    Refine {
+        /// Where the name is generic.
+        Auto = "auto",
+        /// Never.
+        Never = "never",
+        /// Always.
+        Always = "always",
     }
 }
 
-impl Default for SessionsConfig {
-    fn default() -> Self {
-        SessionsConfig {
-            gap: Duration::from_secs(30),
-            max_life: Duration::from_secs(120),
-            event_clamp: Duration::from_secs(60),
-            quiet: Duration::from_secs(1),
-            max_spans: 20_000,
-            budget: 100_000,
-        }
+choice! {
+    /// Shape of log lines.
+    LogFormat {
+        /// Human on a terminal, JSON elsewhere.
+        Auto = "auto",
+        /// Human.
+        Text = "text",
+        /// JSON, a line an event.
+        Json = "json",
     }
 }
 
-impl Default for LinkingConfig {
-    fn default() -> Self {
-        LinkingConfig { self_calls: false, database_identity: DatabaseIdentity::Namespace }
-    }
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
-impl Default for NamesConfig {
-    fn default() -> Self {
-        NamesConfig { max_operations_per_service: 200, max_length: 256, max_symbols: 1_000_000 }
-    }
-}
+const HOUR: Duration = secs(3_600);
+const DAY: Duration = secs(24 * 3_600);
 
-impl Default for IgnoreConfig {
-    fn default() -> Self {
-        let operations =
-            ["*/*/healthz", "*/*/livez", "*/*/readyz", "*/*/health", "*/grpc.health.v1.Health/*"];
-        IgnoreConfig { operations: operations.map(String::from).to_vec() }
+sections! {
+    /// Where spans come from.
+    kafka: KafkaConfig {
+        /// Bootstrap brokers.
+        /// The default is a broker on this machine, so that a first try needs no configuration.
+        process brokers: String = "localhost:9092".into(), broker_list();
+        /// Topics to read, by name or `^regex`.
+        /// The default is what the OpenTelemetry collector's Kafka exporter writes to by itself.
+        process topics: Vec<String> = vec!["otlp_spans".into()], not_empty(), topic_names();
+        /// Consumer group.
+        /// Instances of one group share the partitions (`lanes.mode`); another name reads everything on its own.
+        process group: String = "linchpin".into(), not_blank();
+        /// Where to start reading a partition that no sealed minute tells a position for.
+        /// Half an hour fills the page at once without reading days of log first.
+        process start: Start = Start::Ago(secs(30 * 60));
+        /// Format of records that no header names.
+        /// Detection looks at a record's first bytes and costs next to nothing; name the format where it errs.
+        facts encoding: Encoding = Encoding::Auto;
+        /// Format by topic name, before `kafka.encoding`.
+        /// Empty, as topics rarely differ.
+        facts topic_encodings: BTreeMap<String, Encoding> = BTreeMap::new();
+        /// Any librdkafka property: SASL, SSL, OAUTHBEARER and the rest; they override what Linchpin sets
+        /// itself, but for the few that its reading depends on.
+        /// Secrets are shown as `***` everywhere; `{ file = "PATH" }` reads a value from a file.
+        process properties: Properties = Properties::default();
+        /// A partition that is read to its end stands at the local clock less this.
+        /// A second covers the usual difference between the brokers' clocks and ours; a larger one delays every edge.
+        process standing_margin: Duration = secs(1), lasting(Duration::ZERO, secs(300));
+        /// No partition is read further ahead of the slowest than this, in log time.
+        /// It bounds the memory of spans that wait for the slowest; ten seconds ride out its hiccups.
+        process max_ahead: Duration = secs(10), lasting(secs(1), HOUR);
+        /// A partition without leader is left behind after this, so that the others go on.
+        /// A minute is longer than an election takes, and short enough not to stop the graph for an outage.
+        process leaderless_after: Duration = secs(60), lasting(secs(1), DAY);
+        /// Larger records are counted and left out.
+        /// 16 MiB is far above Kafka's own default of 1 MB, and keeps a broken producer from filling the memory.
+        facts max_record_size: u64 as Bytes = 16 << 20, sized(1 << 10);
+        /// Bytes fetched ahead of decoding, over all partitions.
+        /// 64 MiB keep decoding busy over the network's pauses; more only costs memory.
+        process queue_size: u64 as Bytes = 64 << 20, sized(1 << 10);
     }
-}
 
-impl Default for FlowsConfig {
-    fn default() -> Self {
-        FlowsConfig { refine: Refine::Auto, generic: Vec::new(), max_refined: 64, max_flows: 2_000 }
+    /// How the log is cut into independent machines.
+    lanes: LanesConfig {
+        /// `merged` is right for every topic, on one instance; `partition` shares the work between instances and
+        /// needs a topic that is keyed by trace id. The collector's default is an unkeyed topic, so `merged`.
+        facts mode: LaneMode = LaneMode::Merged;
+        /// Number of virtual lanes while merged.
+        /// Four keep as many cores busy; it stays fixed from then on, as sealed minutes belong to a lane.
+        facts count: usize = 4, between(1, 256);
     }
-}
 
-impl Default for SamplingConfig {
-    fn default() -> Self {
-        SamplingConfig { default_probability: None }
+    /// How spans become traces. Times are log time (Kafka's record time) unless said otherwise.
+    sessions: SessionsConfig {
+        /// Silence that ends a trace's session.
+        /// Spans that are up to half a minute late (retries, slow exporters) still find their trace.
+        facts gap: Duration = secs(30), lasting(secs(1), HOUR), whole_seconds();
+        /// Longest session; later spans of the trace count as edges only.
+        /// Two minutes hold nearly every request; minutes are final, and memory is free, only after it.
+        facts max_life: Duration = secs(120), lasting(secs(1), HOUR), whole_seconds();
+        /// How far before its log time a span's own time is believed.
+        /// A minute covers the usual delay of exporters; clocks that are further off cannot reopen old minutes.
+        facts event_clamp: Duration = secs(60), lasting(secs(1), HOUR), whole_seconds();
+        /// Silence on the wall clock after which a trace is shown, while its session stays open.
+        /// A second is the shortest that shows most traces once; it decides nothing that is sealed.
+        process quiet: Duration = secs(1), lasting(Duration::from_millis(100), secs(60));
+        /// Spans of one session; further ones are counted and left out.
+        /// 20,000 is far above usual traces, and bounds what one endless loop can cost.
+        facts max_spans: usize = 20_000, between(1, 10_000_000);
+        /// Spans per partition and second of log; above it whole traces are shed and the others weigh more.
+        /// At most budget × (gap + max_life) spans wait; 100,000 is above what one partition usually carries.
+        facts budget: u64 = 100_000, between(1, 1_000_000_000);
     }
-}
 
-impl Default for GraphConfig {
-    fn default() -> Self {
-        GraphConfig {
-            retention: Duration::from_secs(24 * 3600),
-            memory: 2 << 30,
-            max_nodes: 100_000,
-            max_edges: 400_000,
-        }
+    /// How spans become calls.
+    linking: LinkingConfig {
+        /// Shows calls of a service to itself.
+        /// Off, as they say little about dependencies and often are only a proxy or a thread.
+        facts self_calls: bool = false;
+        /// What tells databases apart.
+        /// Addresses of replicas and pods change by the day, so a database is its system and namespace.
+        facts database_identity: DatabaseIdentity = DatabaseIdentity::Namespace;
     }
-}
 
-impl Default for HttpConfig {
-    fn default() -> Self {
-        HttpConfig { listen: "127.0.0.1:7171".into() }
+    /// Limits on names: a name with an id in it must not fill the memory.
+    names: NamesConfig {
+        /// Operations kept per service and minute; the rest is `other`.
+        /// 200 hold the routes of a large service; more are mostly names with ids in them.
+        facts max_operations_per_service: usize = 200, between(1, 1_000_000);
+        /// Longest name in bytes; longer ones are cut.
+        /// 256 bytes hold any name that a person reads.
+        facts max_length: usize = 256, between(16, 65_536);
+        /// Distinct names of the process; further ones are `other`.
+        /// A million is more than twice the operation edges of a system of 20,000 services, and bounds the memory.
+        facts max_symbols: usize = 1_000_000, between(1_000, 100_000_000);
     }
-}
 
-impl Default for LogConfig {
-    fn default() -> Self {
-        LogConfig { level: "info".into(), format: LogFormat::Auto }
+    /// What does not belong into the graph.
+    ignore: IgnoreConfig {
+        /// Globs over `service/operation`; `*` matches any run of characters. Such spans are counted and left out.
+        /// Health checks say nothing about dependencies, and would be most of the calls of a quiet service.
+        facts operations: Vec<String> =
+            ["*/*/healthz", "*/*/livez", "*/*/readyz", "*/*/health", "*/grpc.health.v1.Health/*"]
+                .map(String::from).to_vec(),
+            operation_globs();
+    }
+
+    /// What users ask for, by the root of a trace.
+    flows: FlowsConfig {
+        /// When a flow's name is refined by what it calls.
+        /// `auto` does so where the name is generic, as `GET` or `/*`, and would mix unrelated requests.
+        facts refine: Refine = Refine::Auto;
+        /// Further globs of generic names.
+        /// Empty, as bare methods, wildcards and framework words are known already.
+        facts generic: Vec<String> = Vec::new(), globs();
+        /// Refined names per root operation; the rest is `other`.
+        /// 64 are more than a gateway's usual routes, and few enough to read.
+        facts max_refined: usize = 64, between(1, 100_000);
+        /// Flows kept per minute; the rest is `other`.
+        /// 2,000 are the entry points of a large system; each carries its critical paths, so they cost the most.
+        facts max_flows: usize = 2_000, between(1, 1_000_000);
+    }
+
+    /// How spans that do not say how they were sampled count.
+    sampling: SamplingConfig {
+        /// Probability with which spans that do not say were kept; each counts 1/p.
+        /// Unset, such spans count once and answers call their sampling unknown: a guess would look like knowledge.
+        facts default_probability: Option<f64> = None, probability();
+    }
+
+    /// The graph and how long it is kept.
+    graph: GraphConfig {
+        /// How long minutes are kept.
+        /// A day compares a deploy with the same hour of yesterday.
+        process retention: Duration = DAY, lasting(secs(600), secs(10 * 366 * 24 * 3_600));
+        /// Memory for minutes; beyond it the oldest go first.
+        /// 2 GiB leave room for the rest of the process on a machine of 4 GiB.
+        process memory: u64 as Bytes = 2 << 30, sized(16 << 20);
+        /// Operation-level nodes per minute; the rest is `other`.
+        /// 100,000 are the active operations of 20,000 services.
+        facts max_nodes: usize = 100_000, between(1, 100_000_000);
+        /// Operation-level edges per minute; the rest is `other`.
+        /// 400,000 are all edges of a system of 20,000 services, of which a minute usually sees a fraction.
+        facts max_edges: usize = 400_000, between(1, 100_000_000);
+    }
+
+    /// The page and the answers.
+    http: HttpConfig {
+        /// Address and port to listen at.
+        /// Only this machine by default, as there is no login: who opens it up decides who may read the graph.
+        process listen: String = "127.0.0.1:7171".into(), listen_address();
+    }
+
+    /// Linchpin's own log lines, on stderr.
+    log: LogConfig {
+        /// Level or filter, as `info` or `info,linchpin::source=debug`.
+        /// `info` tells of starts, rebalances and problems, and nothing per record.
+        process level: String = "info".into(), log_filter();
+        /// Shape of lines.
+        /// `auto` is readable on a terminal and JSON, a line an event, elsewhere: there a machine reads it.
+        process format: LogFormat = LogFormat::Auto;
     }
 }

@@ -41,6 +41,15 @@ pub struct RangeDocument {
     pub as_of: String,
 }
 
+impl RangeDocument {
+    /// Length of the range in seconds; nothing where its ends are no instants or out of order.
+    pub fn seconds(&self) -> Option<f64> {
+        let from = humantime::parse_rfc3339(&self.from).ok()?;
+        let to = humantime::parse_rfc3339(&self.to).ok()?;
+        Some(to.duration_since(from).ok()?.as_secs_f64()).filter(|seconds| *seconds > 0.0)
+    }
+}
+
 /// How fresh and how complete an answer is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CompletenessDocument {
@@ -137,6 +146,13 @@ pub struct EdgeDocument {
     pub joined: bool,
 }
 
+impl EdgeDocument {
+    /// The caller's view of the latency, or the callee's where no caller's span was seen.
+    pub fn seen_latency(&self) -> &LatencyDocument {
+        if self.latency_ms.count == 0 { &self.callee_latency_ms } else { &self.latency_ms }
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -205,7 +221,7 @@ pub struct FlowsDocument {
 /// A flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FlowDocument {
-    /// Unique and stable: `service@namespace#environment|name`.
+    /// Unique and stable: `flow:service@namespace#environment|name`.
     pub id: String,
     /// What was asked for, as `GET /cart/{id}`, refined where that says nothing.
     pub name: String,

@@ -1,3 +1,24 @@
 //! Answers to text: a file per format.
+//!
+//! Documents go in, text comes out.
+//! Pure and deterministic: equal documents give equal bytes, on every machine.
 
+mod convert;
 pub mod document;
+pub mod schema;
+
+pub mod dot;
+pub mod json;
+pub mod text;
+
+pub mod number;
+
+mod completeness;
+mod name;
+mod severity;
+mod table;
+
+#[cfg(test)]
+mod fixture;
+
+pub use convert::{Freshness, flows_document, graph_document};

@@ -54,6 +54,13 @@ impl Sampling {
         Sampling((self.0 & other.0 & KNOWN) | threshold)
     }
 
+    /// Sampling of what is left when the share `kept` / 2^32 of it is let in, chosen independently.
+    pub fn thinned(self, kept: u32) -> Sampling {
+        let before = THRESHOLD_END - self.threshold();
+        let after = ((u128::from(before) * u128::from(kept)) >> 32).max(1) as u64;
+        Sampling((self.0 & KNOWN) | (THRESHOLD_END - after))
+    }
+
     /// The weight in 1/65536, rounded half to even, cut to `u64::MAX`.
     pub fn weight(self) -> u64 {
         let kept = u128::from(THRESHOLD_END - self.threshold());

@@ -1,5 +1,18 @@
-//! A time range and a filter to an immutable, sorted snapshot.
+//! A time range and a filter to an immutable, sorted snapshot; every answer is computed from one.
 
+mod alias;
+mod answer;
+mod collapse;
+mod flows;
 mod request;
+mod select;
+mod snapshot;
 
+#[cfg(test)]
+mod tests;
+
+pub use answer::{flows, graph};
+pub use flows::{FlowEntry, FlowsSnapshot, select_flows};
 pub use request::{Direction, FlowQuery, GraphQuery, Level, QueryError, TimeRange};
+pub use select::select;
+pub use snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};

@@ -1,0 +1,122 @@
+//! `/api/v1/graph`: a question to the live graph, answered as JSON or DOT.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::Response;
+
+use super::accept;
+use super::conditional;
+use super::error::{ApiError, ErrorDocument};
+use super::openapi::example;
+use super::params::{DotParams, GraphParams, ScopeParams, graph_query};
+use super::state::{AppState, now_ms};
+use crate::export::document::GraphDocument;
+use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
+use crate::export::json;
+use crate::model::UnixNanos;
+use crate::model::time::NANOS_PER_MILLI;
+
+pub(super) const JSON: &str = "application/json";
+const DOT: &str = "text/vnd.graphviz";
+
+/// The dependency graph of a time range, as JSON or DOT by `Accept`.
+#[utoipa::path(
+    get, path = "/api/v1/graph", tag = "graph",
+    params(ScopeParams, GraphParams, DotParams),
+    responses(
+        (status = 200, description = "The graph", content(
+            (GraphDocument = "application/json", example = json!(example("graph"))),
+            (String = "text/vnd.graphviz"),
+        )),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument, example = json!(example("error"))),
+        (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
+        (status = 406, description = "`Accept` excludes JSON and DOT", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn graph(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let offered = [JSON, DOT];
+    let chosen = offered[accept::choose(&headers, &offered)?];
+    let mut response = answer(state, &headers, &uri, chosen, true).await?;
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+/// The dependency graph of a time range as JSON.
+#[utoipa::path(
+    get, path = "/api/v1/graph.json", tag = "graph",
+    params(ScopeParams, GraphParams),
+    responses(
+        (status = 200, description = "The graph", body = GraphDocument, example = json!(example("graph"))),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn graph_json(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    answer(state, &headers, &uri, JSON, false).await
+}
+
+/// The dependency graph of a time range in Graphviz's language.
+#[utoipa::path(
+    get, path = "/api/v1/graph.dot", tag = "graph",
+    params(ScopeParams, GraphParams, DotParams),
+    responses(
+        (status = 200, description = "The graph", body = String, content_type = "text/vnd.graphviz"),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn graph_dot(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    answer(state, &headers, &uri, DOT, true).await
+}
+
+async fn answer(
+    state: AppState,
+    headers: &HeaderMap,
+    uri: &Uri,
+    media_type: &'static str,
+    with_labels: bool,
+) -> Result<Response, ApiError> {
+    let (query, labels) = graph_query(uri, now(), with_labels)?;
+    let body = state
+        .ask(move |answers| {
+            let document = answers.graph(&query)?;
+            Ok(render(&document, media_type, labels))
+        })
+        .await?;
+    Ok(conditional::answer(headers, media_type, body))
+}
+
+fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {
+    match media_type {
+        DOT => to_dot(document, &DotOptions { labels }),
+        _ => json::to_json(document, false),
+    }
+}
+
+/// Any document as JSON.
+pub(super) fn to_json(document: &impl serde::Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(document).map_err(|failure| ApiError::Internal(failure.to_string()))
+}
+
+/// Now in event time, for ranges that reach up to it.
+pub(super) fn now() -> UnixNanos {
+    u64::try_from(now_ms()).unwrap_or_default() * NANOS_PER_MILLI
+}

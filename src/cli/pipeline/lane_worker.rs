@@ -1,0 +1,246 @@
+//! One lane worker: spans to sessions, sessions to facts, facts to the live graph.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::timing::{Stage, Timings, timed};
+use super::{Arrival, AtEnd, LaneMessage, Pending, Routing, Shared};
+use crate::analyze::{Analyzer, Facts, Scope};
+use crate::config::{LaneMode, SessionsConfig};
+use crate::graph::{LaneId, LaneWriter, LiveGraph};
+use crate::lane::{Event, Lane, LaneSize, Part, Watermark};
+use crate::model::{FastMap, InputId, LogMillis};
+use crate::telemetry::Telemetry;
+
+/// How often quiet sessions are looked for.
+const TICK: Duration = Duration::from_millis(100);
+const NANOS_PER_MILLI: i64 = 1_000_000;
+
+pub(super) struct LaneWorker {
+    number: usize,
+    routing: Routing,
+    sessions: SessionsConfig,
+    lanes: FastMap<LaneId, LaneState>,
+    /// Of merged lanes, which wait for all inputs.
+    merged: Watermark,
+    live: Arc<LiveGraph>,
+    sink: Sink,
+    telemetry: Arc<Telemetry>,
+    pending: Arc<Pending>,
+}
+
+struct LaneState {
+    lane: Lane<Vec<Facts>>,
+    /// Of a lane that is a partition.
+    own: Watermark,
+}
+
+/// Where the parts of traces go.
+struct Sink {
+    analyzer: Analyzer,
+    writer: LaneWriter,
+    telemetry: Arc<Telemetry>,
+    timings: Option<Arc<Timings>>,
+    clamp_ms: LogMillis,
+    life_ms: LogMillis,
+}
+
+impl LaneWorker {
+    pub fn new(shared: &Shared, routing: Routing, number: usize) -> LaneWorker {
+        let sessions = shared.config.sessions.clone();
+        let sink = Sink {
+            analyzer: Analyzer::new(shared.live.symbols().clone(), &shared.config),
+            writer: shared.live.writer(),
+            telemetry: shared.telemetry.clone(),
+            timings: shared.timings.clone(),
+            clamp_ms: sessions.event_clamp.as_millis() as LogMillis,
+            life_ms: sessions.max_life.as_millis() as LogMillis,
+        };
+        let mut worker = LaneWorker {
+            number,
+            routing,
+            sessions,
+            lanes: FastMap::default(),
+            merged: Watermark::default(),
+            live: shared.live.clone(),
+            sink,
+            telemetry: shared.telemetry.clone(),
+            pending: shared.pending.clone(),
+        };
+        if routing.mode == LaneMode::Merged {
+            let own = (0..routing.lanes).filter(|lane| routing.worker(*lane) == number);
+            own.for_each(|lane| worker.add_lane(lane));
+        }
+        worker
+    }
+
+    /// Works until all decode workers are gone.
+    pub fn run(mut self, receiver: Receiver<LaneMessage>, at_end: AtEnd) {
+        let mut ticked = Instant::now();
+        loop {
+            match receiver.recv_timeout(TICK) {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.tick();
+            }
+        }
+        if at_end == AtEnd::Close {
+            let lanes: Vec<LaneId> = self.lanes.keys().copied().collect();
+            lanes.into_iter().for_each(|lane| self.advance(lane, LogMillis::MAX));
+        }
+        self.publish_size();
+    }
+
+    fn add_lane(&mut self, lane: LaneId) {
+        self.live.add_lane(lane);
+        let (sessions, telemetry) = (&self.sessions, &self.telemetry);
+        self.lanes.entry(lane).or_insert_with(|| LaneState {
+            lane: Lane::new(sessions, telemetry.clone()),
+            own: Watermark::default(),
+        });
+    }
+
+    fn take(&mut self, message: LaneMessage) {
+        match message {
+            LaneMessage::Assigned(input) => match self.routing.mode {
+                LaneMode::Merged => self.merged.add(input),
+                LaneMode::Partition => {
+                    self.add_lane(input);
+                    if let Some(state) = self.lanes.get_mut(&input) {
+                        state.own.add(input);
+                    }
+                }
+            },
+            LaneMessage::Revoked(input) => match self.routing.mode {
+                LaneMode::Merged => self.merged.remove(input),
+                LaneMode::Partition => self.live.remove_lane(input),
+            },
+            LaneMessage::Arrivals { input, arrivals, delivered } => {
+                self.push(input, arrivals);
+                self.deliver(input, delivered);
+            }
+        }
+    }
+
+    fn push(&mut self, input: InputId, arrivals: Vec<Arrival>) {
+        let now = wall_clock_ms();
+        let timings = self.sink.timings.clone();
+        timed(timings.as_deref(), Stage::Lane, || {
+            for Arrival { trace, at, span } in arrivals {
+                let lane = self.routing.lane(input, trace);
+                if let Some(state) = self.lanes.get_mut(&lane) {
+                    state.lane.push(trace, at, span, now);
+                }
+            }
+        });
+    }
+
+    fn deliver(&mut self, input: InputId, delivered: Option<LogMillis>) {
+        let Some(delivered) = delivered else { return };
+        match self.routing.mode {
+            LaneMode::Merged => {
+                self.merged.advance(input, delivered);
+                let Some(watermark) = self.merged.get() else { return };
+                let lanes: Vec<LaneId> = self.lanes.keys().copied().collect();
+                lanes.into_iter().for_each(|lane| self.advance(lane, watermark));
+            }
+            LaneMode::Partition => {
+                let Some(state) = self.lanes.get_mut(&input) else { return };
+                state.own.advance(input, delivered);
+                if let Some(watermark) = state.own.get() {
+                    self.advance(input, watermark);
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, id: LaneId, watermark: LogMillis) {
+        let Some(state) = self.lanes.get_mut(&id) else { return };
+        let before = state.lane.final_through();
+        let sink = &mut self.sink;
+        state.lane.advance(watermark, &mut |event| sink.take(id, event));
+        let through = state.lane.final_through();
+        // At the end of the input nothing is sealed: the numbers are read as they are.
+        if through > before
+            && watermark != LogMillis::MAX
+            && let Some(through) = through
+        {
+            let (writer, timings) = (&mut sink.writer, sink.timings.as_deref());
+            timed(timings, Stage::Graph, || writer.finish(id, through));
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = wall_clock_ms();
+        for (id, state) in &mut self.lanes {
+            let sink = &mut self.sink;
+            state.lane.show_quiet(now, &mut |before, parts| sink.show(*id, before, parts));
+        }
+        self.publish_size();
+    }
+
+    fn publish_size(&self) {
+        let mut total = LaneSize::default();
+        for size in self.lanes.values().map(|state| state.lane.size()) {
+            total.traces += size.traces;
+            total.spans += size.spans;
+            total.bytes += size.bytes;
+        }
+        self.pending.set(self.number, total);
+    }
+}
+
+impl Sink {
+    fn take(&mut self, lane: LaneId, event: Event<Vec<Facts>>) {
+        match event {
+            Event::Closed(part) => {
+                let facts = self.analyze(part);
+                self.count(&facts);
+                let (writer, timings) = (&mut self.writer, self.timings.as_deref());
+                timed(timings, Stage::Graph, || writer.record(lane, &facts));
+            }
+            Event::ClosedAsShown(shown) => shown.iter().for_each(|facts| {
+                self.count(facts);
+                self.writer.settle(lane, facts);
+            }),
+            Event::Withdrawn(shown) => shown.iter().for_each(|facts| self.writer.hide(lane, facts)),
+        }
+    }
+
+    fn show(&mut self, lane: LaneId, before: Option<Vec<Facts>>, parts: Vec<Part>) -> Vec<Facts> {
+        for facts in before.iter().flatten() {
+            self.writer.hide(lane, facts);
+        }
+        let facts: Vec<Facts> = parts.into_iter().map(|part| self.analyze(part)).collect();
+        facts.iter().for_each(|facts| self.writer.show(lane, facts));
+        facts
+    }
+
+    fn analyze(&mut self, part: Part) -> Facts {
+        let nanos = |at: LogMillis| at.clamp(0, i64::MAX / NANOS_PER_MILLI) as u64 * NANOS_PER_MILLI as u64;
+        let scope = Scope {
+            earliest: nanos(part.session_start.saturating_sub(self.clamp_ms)),
+            latest: nanos(part.session_start),
+            latest_call: nanos(part.session_start.saturating_add(self.life_ms)),
+            tail_minute: part.tail_minute,
+        };
+        let (analyzer, timings) = (&mut self.analyzer, self.timings.as_deref());
+        timed(timings, Stage::Analyze, || analyzer.analyze(part.trace, part.spans, scope))
+    }
+
+    fn count(&self, facts: &Facts) {
+        let counters = &self.telemetry.counters;
+        counters.traces.add(1);
+        counters.clamped_times.add(u64::from(facts.is_clamped));
+        counters.drop(crate::telemetry::Reason::Duplicate, facts.duplicates);
+    }
+}
+
+fn wall_clock_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

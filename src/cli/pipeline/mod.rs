@@ -1,0 +1,186 @@
+//! The stages connected: source events → decode workers → lane workers → live graph.
+//!
+//! ```text
+//! source ──(batches ≤ 1 MiB)──► decode worker ──(LANE_QUEUE messages)──► lane worker ──► LiveGraph
+//!           one per worker        input % workers                         lane % workers
+//! ```
+//! An input always takes the same way, so its order is kept from end to end. Every arrow blocks when it is full.
+
+mod decode_worker;
+mod lane_worker;
+mod timing;
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+pub(super) use timing::{Stage, Timings};
+
+use crate::config::{Config, LaneMode};
+use crate::graph::{LaneId, LiveGraph};
+use crate::lane::LaneSize;
+use crate::model::{InputId, LogMillis, SourceEvent, Span, TraceId};
+use crate::telemetry::Telemetry;
+
+/// Messages between a decode worker and a lane worker that wait at most.
+const LANE_QUEUE: usize = 16;
+/// Chooses the lane of a trace; part of what a stored minute depends on.
+const LANE_SEED: u64 = 0x6c61_6e65;
+
+/// A span on its way to its lane.
+struct Arrival {
+    trace: TraceId,
+    at: LogMillis,
+    span: Span,
+}
+
+/// What a decode worker tells a lane worker, in the order of the input.
+enum LaneMessage {
+    Assigned(InputId),
+    /// Spans of an input, and the log time it has delivered everything before.
+    Arrivals {
+        input: InputId,
+        arrivals: Vec<Arrival>,
+        delivered: Option<LogMillis>,
+    },
+    Revoked(InputId),
+}
+
+/// How traces are spread over lanes.
+#[derive(Clone, Copy, Debug)]
+struct Routing {
+    mode: LaneMode,
+    lanes: u32,
+    lane_workers: u32,
+}
+
+impl Routing {
+    fn lane(&self, input: InputId, trace: TraceId) -> LaneId {
+        match self.mode {
+            LaneMode::Merged => (trace.mixed(LANE_SEED) % u64::from(self.lanes)) as LaneId,
+            LaneMode::Partition => input,
+        }
+    }
+
+    fn worker(&self, lane: LaneId) -> usize {
+        (lane % self.lane_workers) as usize
+    }
+}
+
+/// What the stages share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub config: Arc<Config>,
+    pub telemetry: Arc<Telemetry>,
+    pub live: Arc<LiveGraph>,
+    pub pending: Arc<Pending>,
+    /// Time per stage, where it is measured.
+    pub timings: Option<Arc<Timings>>,
+}
+
+impl Shared {
+    pub fn new(config: Config, telemetry: Arc<Telemetry>) -> Shared {
+        let symbols = crate::model::Symbols::new(config.names.max_symbols);
+        let live = LiveGraph::new(symbols, &config);
+        Shared { config: Arc::new(config), telemetry, live, pending: Arc::default(), timings: None }
+    }
+}
+
+/// What lanes hold, by worker.
+#[derive(Default)]
+pub(super) struct Pending {
+    sizes: Mutex<Vec<LaneSize>>,
+}
+
+impl Pending {
+    fn set(&self, worker: usize, size: LaneSize) {
+        let mut sizes = self.sizes.lock().expect("no panic happens while it is locked");
+        if sizes.len() <= worker {
+            sizes.resize(worker + 1, LaneSize::default());
+        }
+        sizes[worker] = size;
+    }
+
+    /// Over all lanes.
+    pub fn total(&self) -> LaneSize {
+        let sizes = self.sizes.lock().expect("no panic happens while it is locked");
+        sizes.iter().fold(LaneSize::default(), |a, b| LaneSize {
+            traces: a.traces + b.traces,
+            spans: a.spans + b.spans,
+            bytes: a.bytes + b.bytes,
+        })
+    }
+}
+
+/// The running stages; they end when the source's channels close.
+pub(super) struct Pipeline {
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// What lane workers do when the input ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AtEnd {
+    /// Leave open sessions: a restart reads them again.
+    Leave,
+    /// Close every session: nothing more will come.
+    Close,
+}
+
+impl Pipeline {
+    /// Starts a decode worker per receiver and `lane_workers` lane workers.
+    pub fn start(
+        shared: &Shared,
+        sources: Vec<Receiver<SourceEvent>>,
+        lane_workers: usize,
+        at_end: AtEnd,
+    ) -> anyhow::Result<Pipeline> {
+        let lanes = &shared.config.lanes;
+        let routing =
+            Routing { mode: lanes.mode, lanes: lanes.count as u32, lane_workers: lane_workers.max(1) as u32 };
+        let mut workers = Vec::new();
+        let mut senders: Vec<SyncSender<LaneMessage>> = Vec::new();
+        for number in 0..routing.lane_workers as usize {
+            let (sender, receiver) = sync_channel(LANE_QUEUE);
+            senders.push(sender);
+            let worker = lane_worker::LaneWorker::new(shared, routing, number);
+            workers.push(spawn(format!("lane-{number}"), move || worker.run(receiver, at_end))?);
+        }
+        for (number, source) in sources.into_iter().enumerate() {
+            let worker = decode_worker::DecodeWorker::new(shared, routing, senders.clone());
+            workers.push(spawn(format!("decode-{number}"), move || worker.run(source))?);
+        }
+        Ok(Pipeline { workers })
+    }
+
+    /// Waits until all workers have ended.
+    ///
+    /// # Errors
+    /// Where a worker panicked.
+    pub fn join(self) -> anyhow::Result<()> {
+        for worker in self.workers {
+            let name = worker.thread().name().unwrap_or("worker").to_string();
+            worker.join().map_err(|_| anyhow::anyhow!("{name} panicked: please report it"))?;
+        }
+        Ok(())
+    }
+
+    /// True once a worker has ended: by the end of its input, or by a panic.
+    pub fn has_ended(&self) -> bool {
+        self.workers.iter().any(|worker| worker.is_finished())
+    }
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(run)
+}
+
+/// Workers for this machine: (decode workers, lane workers).
+pub(super) fn worker_counts(config: &Config) -> (usize, usize) {
+    let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
+    let half = (cores / 2).max(1);
+    let lanes = match config.lanes.mode {
+        LaneMode::Merged => half.min(config.lanes.count),
+        LaneMode::Partition => half,
+    };
+    (half, lanes)
+}

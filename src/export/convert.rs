@@ -1,0 +1,211 @@
+//! Snapshots to documents: numbers to units that people read.
+
+use std::collections::BTreeMap;
+
+use super::document::*;
+use crate::analyze::Evidence;
+use crate::graph::{EdgeStats, Exemplars, Histogram, Totals};
+use crate::model::time::rfc3339;
+use crate::model::{Minute, UnixNanos, WEIGHT_ONE};
+use crate::query::{
+    Direction, EdgeEntry, FlowEntry, FlowsSnapshot, GraphQuery, GraphSnapshot, Level, NodeEntry,
+};
+
+/// What an answer says beside its range: it changes while the range's numbers may not.
+#[derive(Clone, Debug, Default)]
+pub struct Freshness {
+    /// When the answer is given.
+    pub now: UnixNanos,
+    /// How far reading lies behind the log, milliseconds; `None` for files.
+    pub lag_ms: Option<u64>,
+    /// What did not reach the graph since the start of the process, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Further notes, in words.
+    pub notes: Vec<String>,
+}
+
+/// The document of a graph.
+pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphDocument {
+    let graph = &snapshot.graph;
+    let mut completeness = completeness(&snapshot.totals, snapshot.provisional_from, freshness);
+    completeness.notes.extend(snapshot.notes.iter().cloned());
+    GraphDocument {
+        schema: GRAPH_SCHEMA.to_string(),
+        range: range(snapshot.from, snapshot.to, freshness),
+        level: level_name(snapshot.level()).to_string(),
+        filter: filter(&snapshot.query),
+        completeness,
+        nodes: graph.node_weights().map(node).collect(),
+        edges: graph
+            .edge_indices()
+            .filter_map(|idx| {
+                let (caller, callee) = graph.edge_endpoints(idx)?;
+                Some(edge(&graph[caller], &graph[callee], &graph[idx]))
+            })
+            .collect(),
+    }
+}
+
+/// The document of flows.
+pub fn flows_document(snapshot: &FlowsSnapshot, freshness: &Freshness) -> FlowsDocument {
+    FlowsDocument {
+        schema: FLOWS_SCHEMA.to_string(),
+        range: range(snapshot.from, snapshot.to, freshness),
+        completeness: completeness(&snapshot.totals, snapshot.provisional_from, freshness),
+        flows: snapshot.flows.iter().map(flow).collect(),
+    }
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Operation => "operation",
+        Level::Service => "service",
+        Level::Namespace => "namespace",
+    }
+}
+
+fn range(from: Minute, to: Minute, freshness: &Freshness) -> RangeDocument {
+    RangeDocument {
+        from: rfc3339(from.start_nanos()),
+        to: rfc3339(to.start_nanos()),
+        as_of: rfc3339(freshness.now),
+    }
+}
+
+fn filter(query: &GraphQuery) -> BTreeMap<String, String> {
+    let direction = match query.direction {
+        Direction::Callers => "callers",
+        Direction::Callees => "callees",
+        Direction::Both => "both",
+    };
+    let has_focus = query.focus.is_some();
+    let given = [
+        ("env", query.environment.clone()),
+        ("namespace", query.namespace.clone()),
+        ("focus", query.focus.clone()),
+        ("hops", has_focus.then(|| query.hops.to_string())),
+        ("direction", has_focus.then(|| direction.to_string())),
+        ("min_calls", (query.min_calls > 0).then(|| query.min_calls.to_string())),
+        ("errors_only", query.errors_only.then(|| "true".to_string())),
+        ("collapse", query.collapse_messaging.then(|| "messaging".to_string())),
+    ];
+    given.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect()
+}
+
+fn completeness(
+    totals: &Totals,
+    provisional_from: Option<Minute>,
+    freshness: &Freshness,
+) -> CompletenessDocument {
+    CompletenessDocument {
+        spans: totals.spans,
+        late: totals.tail_spans,
+        dropped: freshness.dropped.clone(),
+        lag_ms: freshness.lag_ms,
+        incomplete_trace_share: share(totals.incomplete_traces, totals.traces),
+        unknown_sampling_share: share(totals.unknown_sampling, totals.spans),
+        provisional_from: provisional_from.map(|minute| rfc3339(minute.start_nanos())),
+        notes: freshness.notes.clone(),
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn node(entry: &NodeEntry) -> NodeDocument {
+    NodeDocument {
+        id: entry.id.clone(),
+        kind: if entry.is_namespace { "namespace" } else { entry.kind.name() }.to_string(),
+        name: entry.name.to_string(),
+        namespace: entry.namespace.to_string(),
+        environment: entry.environment.to_string(),
+        versions: entry.versions.iter().map(|version| version.to_string()).collect(),
+        team: None,
+        instrumented: entry.kind == crate::model::NodeKind::Service,
+        operation: entry.operation.as_ref().map(|operation| operation.to_string()),
+        requests: entry.requests,
+        errors: entry.errors,
+    }
+}
+
+fn edge(caller: &NodeEntry, callee: &NodeEntry, entry: &EdgeEntry) -> EdgeDocument {
+    let stats = &entry.stats;
+    EdgeDocument {
+        caller: caller.id.clone(),
+        callee: callee.id.clone(),
+        protocol: entry.protocol.name().to_string(),
+        is_async: entry.is_async,
+        calls: stats.calls,
+        calls_adjusted: unweighted(stats.adjusted),
+        errors: ErrorsDocument {
+            caller: stats.caller_errors,
+            callee: stats.callee_errors,
+            either: stats.either_errors,
+        },
+        latency_ms: latency(&stats.caller_latency),
+        callee_latency_ms: latency(&stats.callee_latency),
+        gap_ms: latency(&stats.gap),
+        attempts_per_call: attempts_per_call(stats),
+        evidence: EvidenceDocument {
+            paired: stats.seen_as(Evidence::Paired),
+            parent_child: stats.seen_as(Evidence::ParentChild),
+            link: stats.seen_as(Evidence::Link),
+            inferred: stats.seen_as(Evidence::Inferred),
+        },
+        tail_calls: stats.tail,
+        unknown_sampling_calls: stats.unknown_sampling,
+        first_seen: rfc3339(stats.first_seen),
+        last_seen: rfc3339(stats.last_seen),
+        exemplars: exemplars(&stats.exemplars),
+        via: entry.via.iter().map(|name| name.to_string()).collect(),
+        joined: entry.is_joined,
+    }
+}
+
+fn flow(entry: &FlowEntry) -> FlowDocument {
+    FlowDocument {
+        id: entry.id.clone(),
+        name: entry.name.to_string(),
+        service: entry.service.to_string(),
+        namespace: entry.namespace.to_string(),
+        environment: entry.environment.to_string(),
+        requests: entry.stats.requests,
+        requests_adjusted: unweighted(entry.stats.adjusted),
+        errors: entry.stats.errors,
+        latency_ms: latency(&entry.stats.latency),
+        touches: entry
+            .touches
+            .iter()
+            .map(|(node, requests)| TouchDocument { node: node.clone(), requests: *requests })
+            .collect(),
+        exemplars: exemplars(&entry.stats.exemplars),
+    }
+}
+
+/// A logical call has at least one attempt, also where its first one fell into another minute.
+fn attempts_per_call(stats: &EdgeStats) -> f64 {
+    if stats.first_attempts == 0 { 1.0 } else { stats.calls as f64 / stats.first_attempts as f64 }
+}
+
+fn unweighted(fixed: u128) -> f64 {
+    fixed as f64 / WEIGHT_ONE as f64
+}
+
+fn exemplars(exemplars: &Exemplars) -> Vec<String> {
+    exemplars.sorted().iter().map(|trace| trace.to_string()).collect()
+}
+
+fn latency(histogram: &Histogram) -> LatencyDocument {
+    // Microseconds are the finest that the buckets tell apart; more digits would only look precise.
+    let millis = |nanos: f64| (nanos / 1e3).round() / 1e3;
+    let quantile = |q| histogram.quantile(q).map(millis);
+    LatencyDocument {
+        count: histogram.count,
+        mean: histogram.mean().map(millis),
+        p50: quantile(0.50),
+        p95: quantile(0.95),
+        p99: quantile(0.99),
+        max: (histogram.count > 0).then(|| millis(histogram.max as f64)),
+    }
+}

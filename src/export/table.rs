@@ -1,0 +1,214 @@
+//! A table of text for a terminal: aligned columns, cut to a width, without trailing spaces.
+//!
+//! Cells are given as they shall be read: escaped names, formatted numbers.
+
+use super::name::{clip, width};
+use super::severity::Severity;
+
+/// Spaces between two columns.
+const GAP: usize = 2;
+/// A column of names is not cut below this: first spare columns go, then the line is cut at its end.
+const NARROWEST: usize = 14;
+
+/// A column.
+pub(super) struct Column {
+    title: &'static str,
+    /// Names are to the left and may be cut, numbers are to the right and are kept.
+    is_name: bool,
+    /// Left out where the terminal is too narrow for all.
+    is_spare: bool,
+}
+
+impl Column {
+    /// A column of names.
+    pub(super) const fn name(title: &'static str) -> Column {
+        Column { title, is_name: true, is_spare: false }
+    }
+
+    /// A column of numbers.
+    pub(super) const fn number(title: &'static str) -> Column {
+        Column { title, is_name: false, is_spare: false }
+    }
+
+    /// A column of numbers that goes first where there is no room; the last of them before the others.
+    pub(super) const fn spare(title: &'static str) -> Column {
+        Column { title, is_name: false, is_spare: true }
+    }
+}
+
+/// A cell and how bad it is.
+pub(super) struct Cell {
+    text: String,
+    severity: Severity,
+}
+
+impl Cell {
+    /// The cell with a colour by severity.
+    pub(super) fn coloured(self, severity: Severity) -> Cell {
+        Cell { severity, ..self }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(mut text: String) -> Cell {
+        // Names may end in spaces; lines do not.
+        text.truncate(text.trim_end().len());
+        Cell { text, severity: Severity::None }
+    }
+}
+
+/// Writes heading and rows, a line each, with a line break after every line.
+pub(super) fn render(columns: &[Column], rows: &[Vec<Cell>], limit: Option<usize>, colour: bool) -> String {
+    let widths = fit(columns, natural_widths(columns, rows), limit);
+    let titles: Vec<Cell> = columns.iter().map(|column| Cell::from(column.title.to_owned())).collect();
+    let heading = line(columns, &titles, &widths, limit, false);
+    let mut text = if colour { format!("\x1b[1m{heading}\x1b[0m\n") } else { format!("{heading}\n") };
+    for row in rows {
+        text.push_str(&line(columns, row, &widths, limit, colour));
+        text.push('\n');
+    }
+    text
+}
+
+fn natural_widths(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns.iter().map(|column| width(column.title)).collect();
+    for row in rows {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(width(&cell.text));
+        }
+    }
+    widths
+}
+
+/// The widths of the columns, nothing for those that are left out.
+fn fit(columns: &[Column], natural: Vec<usize>, limit: Option<usize>) -> Vec<Option<usize>> {
+    let mut widths: Vec<Option<usize>> = natural.into_iter().map(Some).collect();
+    let Some(limit) = limit else { return widths };
+    let least = |(column, width): (&Column, &Option<usize>)| {
+        width.map(|width| GAP + if column.is_name { width.min(NARROWEST) } else { width })
+    };
+    for spare in (0..columns.len()).rev().filter(|place| columns[*place].is_spare) {
+        if columns.iter().zip(&widths).filter_map(least).sum::<usize>() > limit + GAP {
+            widths[spare] = None;
+        }
+    }
+    let total: usize = widths.iter().flatten().map(|width| width + GAP).sum();
+    // What is too much is taken from the columns of names, always from the widest.
+    for _ in limit + GAP..total {
+        let names = columns.iter().zip(&mut widths).filter(|(column, _)| column.is_name);
+        match names.filter_map(|(_, width)| width.as_mut()).max() {
+            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            _ => break,
+        }
+    }
+    widths
+}
+
+fn line(
+    columns: &[Column],
+    cells: &[Cell],
+    widths: &[Option<usize>],
+    limit: Option<usize>,
+    colour: bool,
+) -> String {
+    let mut line = String::new();
+    let mut blank = 0;
+    let mut room = limit.unwrap_or(usize::MAX);
+    for ((column, cell), column_width) in columns.iter().zip(cells).zip(widths) {
+        let Some(column_width) = *column_width else { continue };
+        let text = clip(&cell.text, column_width);
+        let fill = column_width - width(&text);
+        if !column.is_name {
+            blank += fill;
+        }
+        if !text.is_empty() {
+            let shown = clip(&text, room.saturating_sub(blank));
+            // A text of accents alone takes no room, its blanks do.
+            if shown.is_empty() || room < blank {
+                break;
+            }
+            line.extend(std::iter::repeat_n(' ', blank));
+            push_coloured(&mut line, &shown, if colour { cell.severity } else { Severity::None });
+            room -= blank + width(&shown);
+            blank = 0;
+        }
+        blank += GAP + if column.is_name { fill } else { 0 };
+    }
+    line
+}
+
+fn push_coloured(line: &mut String, text: &str, severity: Severity) {
+    let code = match severity {
+        Severity::None => return line.push_str(text),
+        Severity::Low | Severity::Raised => "33",
+        Severity::High => "31",
+    };
+    line.push_str(&format!("\x1b[{code}m{text}\x1b[0m"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(limit: Option<usize>) -> String {
+        let columns = [Column::name("name"), Column::number("calls"), Column::name("via")];
+        let rows = [
+            vec![Cell::from("東京".to_owned()), Cell::from("1,234".to_owned()), Cell::from(String::new())],
+            vec![
+                Cell::from("a-service-with-a-long-name".to_owned()),
+                Cell::from("7".to_owned()),
+                Cell::from("queue".to_owned()),
+            ],
+        ];
+        render(&columns, &rows, limit, false)
+    }
+
+    #[test]
+    fn wide_characters_keep_the_columns_aligned() {
+        let expected = "name                        calls  via\n\
+                        東京                        1,234\n\
+                        a-service-with-a-long-name      7  queue\n";
+        assert_eq!(table(None), expected);
+    }
+
+    #[test]
+    fn names_give_way_before_numbers() {
+        let expected = "name            calls  via\n東京            1,234\na-service-wit…      7  queue\n";
+        assert_eq!(table(Some(28)), expected);
+    }
+
+    #[test]
+    fn spare_columns_go_before_names_are_cut_too_far() {
+        let columns =
+            [Column::name("name"), Column::spare("p50"), Column::number("p95"), Column::spare("p99")];
+        let row =
+            || ["a-service-with-a-long-name", "1 ms", "2 ms", "3 ms"].map(|text| Cell::from(text.to_owned()));
+        let cases = [
+            (32, "name             p50   p95   p99\na-service-wit…  1 ms  2 ms  3 ms\n"),
+            (31, "name                  p50   p95\na-service-with-a-l…  1 ms  2 ms\n"),
+            (25, "name                  p95\na-service-with-a-l…  2 ms\n"),
+        ];
+        for (limit, expected) in cases {
+            assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");
+        }
+    }
+
+    #[test]
+    fn no_width_is_exceeded_and_no_line_ends_in_a_space() {
+        for limit in 0..45 {
+            for line in table(Some(limit)).lines() {
+                assert!(width(line) <= limit, "{limit}: {line}");
+                assert!(!line.ends_with(' '), "{limit}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn colour_is_around_the_text_and_not_around_the_spaces() {
+        let columns = [Column::name("name"), Column::number("errors")];
+        let rows =
+            [vec![Cell::from("cart".to_owned()), Cell::from("7 %".to_owned()).coloured(Severity::High)]];
+        let expected = "\x1b[1mname  errors\x1b[0m\ncart     \x1b[31m7 %\x1b[0m\n";
+        assert_eq!(render(&columns, &rows, Some(80), true), expected);
+    }
+}

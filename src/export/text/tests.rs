@@ -1,0 +1,91 @@
+//! Tables as they are read.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::export::document::{FLOWS_SCHEMA, LatencyDocument, TouchDocument};
+use crate::export::fixture::{any_graph, assert_golden, collapsed, graph, node, range, shop};
+use crate::export::name::width;
+
+fn flows() -> FlowsDocument {
+    let flow = |name: &str, requests: u64, errors: u64| FlowDocument {
+        id: format!("web@shop#prod|{name}"),
+        name: name.into(),
+        service: "web".into(),
+        namespace: "shop".into(),
+        environment: "prod".into(),
+        requests,
+        requests_adjusted: requests as f64,
+        errors,
+        latency_ms: LatencyDocument {
+            count: requests,
+            p50: Some(35.0),
+            p95: Some(180.0),
+            ..Default::default()
+        },
+        touches: vec![TouchDocument { node: "service:cart@shop#prod".into(), requests }],
+        exemplars: Vec::new(),
+    };
+    let flows = vec![
+        flow("GET /cart/{id}", 45_000, 90),
+        flow("GET /health\n", 15, 0),
+        flow("POST /checkout", 1_800, 126),
+    ];
+    FlowsDocument { schema: FLOWS_SCHEMA.into(), range: range(), completeness: Default::default(), flows }
+}
+
+#[test]
+fn small_graphs_are_written_as_agreed() {
+    let wide = TextOptions::default();
+    assert_golden("tests/golden/graph-shop.txt", &to_text(&shop(), &wide));
+    assert_golden("tests/golden/graph-collapsed.txt", &to_text(&collapsed(), &wide));
+    let narrow = TextOptions { width: Some(80), limit: Some(4), colour: false };
+    assert_golden("tests/golden/graph-shop-80-columns.txt", &to_text(&shop(), &narrow));
+    assert_golden("tests/golden/graph-flows.txt", &flows_to_text(&flows(), &wide));
+}
+
+#[test]
+fn nothing_is_said_as_nothing() {
+    let text = to_text(&graph(Vec::new(), Vec::new()), &TextOptions::default());
+    assert!(text.ends_with("nothing was seen in this range\n"), "{text}");
+    let empty = FlowsDocument { flows: Vec::new(), ..flows() };
+    assert!(
+        flows_to_text(&empty, &TextOptions::default()).ends_with("nothing was asked for in this range\n")
+    );
+}
+
+#[test]
+fn nodes_of_one_name_are_told_apart_by_id() {
+    let twins = graph(vec![node("service", "cart", "a"), node("service", "cart", "b")], Vec::new());
+    let text = to_text(&twins, &TextOptions::default());
+    assert!(text.contains("service:cart@a#prod") && text.contains("service:cart@b#prod"), "{text}");
+}
+
+#[test]
+fn an_operation_stands_beside_its_service() {
+    let mut cart = node("service", "cart", "shop");
+    cart.operation = Some("GET /cart".into());
+    let text = to_text(&graph(vec![cart], Vec::new()), &TextOptions::default());
+    assert!(text.contains("cart GET /cart"), "{text}");
+}
+
+#[test]
+fn colour_changes_nothing_but_colour() {
+    let plain = to_text(&shop(), &TextOptions::default());
+    let coloured = to_text(&shop(), &TextOptions { colour: true, ..TextOptions::default() });
+    assert!(coloured.contains("\x1b[31m6 %\x1b[0m"), "{coloured}");
+    let bare =
+        ["1", "33", "31", "0"].iter().fold(coloured, |text, code| text.replace(&format!("\x1b[{code}m"), ""));
+    assert_eq!(bare, plain);
+}
+
+proptest! {
+    #[test]
+    fn no_name_breaks_a_line_or_the_terminal(graph in any_graph(), limit in 20usize..200) {
+        let text = to_text(&graph, &TextOptions { width: Some(limit), ..TextOptions::default() });
+        prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+        for line in text.lines() {
+            prop_assert!(width(line) <= limit && !line.ends_with(' '), "{limit}: {line:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What is kept under a cap: the keys with the smallest hashes (ALGORITHMS 2, *Cardinality*).
+//!
+//! A key that is among the k smallest of all was so at every moment before, so nothing of it was ever cut:
+//! the kept set and its counts depend neither on order nor on how buckets were merged.
+
+use std::collections::BinaryHeap;
+
+/// The k keys with the smallest hashes.
+#[derive(Clone, Debug)]
+pub(super) struct BottomK<K: Ord>(BinaryHeap<(u64, K)>);
+
+/// What became of a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer<K> {
+    /// It is in.
+    Kept,
+    /// It is in, and this one is out.
+    Replaced(K),
+    /// It is out.
+    Refused,
+}
+
+impl<K: Ord + Copy> BottomK<K> {
+    /// Offers a key that is not in.
+    pub fn offer(&mut self, k: usize, hash: u64, key: K) -> Offer<K> {
+        if self.0.len() < k {
+            self.0.push((hash, key));
+            return Offer::Kept;
+        }
+        match self.0.peek_mut() {
+            Some(mut largest) if (hash, key) < *largest => {
+                let (_, out) = std::mem::replace(&mut *largest, (hash, key));
+                Offer::Replaced(out)
+            }
+            _ => Offer::Refused,
+        }
+    }
+}
+
+impl<K: Ord> Default for BottomK<K> {
+    fn default() -> Self {
+        BottomK(BinaryHeap::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_kept_set_does_not_depend_on_the_order(keys in Just((0..40u32).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut bottom = BottomK::default();
+            let mut kept = std::collections::BTreeSet::new();
+            for key in keys {
+                let hash = crate::model::stable_hash(&key.to_le_bytes());
+                match bottom.offer(10, hash, key) {
+                    Offer::Kept => assert!(kept.insert(key)),
+                    Offer::Replaced(out) => assert!(kept.insert(key) && kept.remove(&out)),
+                    Offer::Refused => {}
+                }
+            }
+            let mut all: Vec<u32> = (0..40).collect();
+            all.sort_by_key(|key| crate::model::stable_hash(&key.to_le_bytes()));
+            prop_assert_eq!(kept, all[..10].iter().copied().collect());
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The flows of a range: what users asked for, with what it touched.
+
+use std::sync::Arc;
+
+use super::request::FlowQuery;
+use super::snapshot::node_id;
+use crate::graph::{FlowStats, Reading, Totals};
+use crate::model::{Minute, Symbols};
+
+/// The flows of a time range, sorted by id.
+pub struct FlowsSnapshot {
+    /// First minute answered.
+    pub from: Minute,
+    /// First minute after the answer.
+    pub to: Minute,
+    /// First minute whose numbers may still change.
+    pub provisional_from: Option<Minute>,
+    /// Sums over all of the range.
+    pub totals: Totals,
+    /// The flows.
+    pub flows: Vec<FlowEntry>,
+}
+
+/// What an answer knows of a flow.
+pub struct FlowEntry {
+    /// `flow:service@namespace#environment|name`.
+    pub id: String,
+    /// What was asked for.
+    pub name: Arc<str>,
+    /// Service of the root.
+    pub service: Arc<str>,
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its environment.
+    pub environment: Arc<str>,
+    /// Its numbers; what it touches is in `touches`.
+    pub stats: FlowStats,
+    /// Node id and requests that touched it, sorted by id.
+    pub touches: Vec<(String, u64)>,
+}
+
+/// Answers a question for the flows from what was read.
+pub fn select_flows(reading: &Reading, symbols: &Symbols, query: &FlowQuery) -> FlowsSnapshot {
+    let mut flows: Vec<FlowEntry> = Vec::new();
+    for (key, stats) in reading.bucket.flows.iter().filter(|(_, stats)| stats.requests > 0) {
+        let root = symbols.nodes.get(key.service.0);
+        let (namespace, environment) = (symbols.text(root.namespace), symbols.text(root.environment));
+        let is = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| wanted == text);
+        if !is(&query.namespace, &namespace) || !is(&query.environment, &environment) {
+            continue;
+        }
+        let (service, name) = (symbols.text(root.name), symbols.text(key.name));
+        let id = node_id("flow", &service, &namespace, &environment, &name);
+        let mut touches: Vec<(String, u64)> = stats
+            .touches
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(node, count)| {
+                let node = symbols.nodes.get(node.0);
+                let text = |symbol| symbols.text(symbol);
+                let id = node_id(
+                    node.kind.name(),
+                    &text(node.name),
+                    &text(node.namespace),
+                    &text(node.environment),
+                    "",
+                );
+                (id, *count)
+            })
+            .collect();
+        touches.sort_unstable();
+        flows.push(FlowEntry { id, name, service, namespace, environment, stats: stats.clone(), touches });
+    }
+    flows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    FlowsSnapshot {
+        from: reading.from,
+        to: reading.to,
+        provisional_from: reading.provisional_from,
+        totals: reading.bucket.totals,
+        flows,
+    }
+}

@@ -1,0 +1,316 @@
+//! A reading of the live graph to a snapshot: roll up, resolve aliases, collapse, filter, focus, sort.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::alias::Aliases;
+use super::collapse;
+use super::request::{Direction, GraphQuery, Level, QueryError};
+use super::snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
+use crate::graph::{Bucket, EdgeStats, NodeStats, Reading};
+use crate::model::symbols::TableView;
+use crate::model::{FastMap, Node, NodeId, NodeKind, Protocol, Symbol, Symbols};
+
+/// An edge between nodes of the answer's level.
+pub(super) type Key = (Node, Node, Protocol, bool);
+
+/// Edges of the answer's level while it is made.
+pub(super) struct Edges {
+    pub known: FastMap<Key, EdgeStats>,
+    /// Of collapsed edges: destinations between.
+    pub via: FastMap<Key, BTreeSet<Arc<str>>>,
+    /// Of collapsed edges: those whose sides only share a destination.
+    pub unjoined: SetOf<Key>,
+}
+
+type SetOf<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
+
+/// Names and the level's view of nodes.
+pub(super) struct Names<'a> {
+    pub symbols: &'a Symbols,
+    nodes: TableView<Node>,
+    aliases: Aliases,
+    level: Level,
+}
+
+impl<'a> Names<'a> {
+    /// The node of the answer's level that a counted node belongs to.
+    pub fn rolled_up(&mut self, id: NodeId) -> Node {
+        let node = *self.nodes.get(&self.symbols.nodes, id.0);
+        let node = self.aliases.resolve(node);
+        match (self.level, node.kind) {
+            (Level::Operation, _) => node,
+            (Level::Namespace, NodeKind::Service) => {
+                Node { name: node.namespace, operation: Symbol::EMPTY, ..node }
+            }
+            _ => Node { operation: Symbol::EMPTY, ..node },
+        }
+    }
+
+    pub fn text(&self, symbol: Symbol) -> Arc<str> {
+        self.symbols.text(symbol)
+    }
+
+    fn is_alias(&mut self, id: NodeId) -> bool {
+        let node = *self.nodes.get(&self.symbols.nodes, id.0);
+        node.kind == NodeKind::External && self.aliases.resolve(node) != node
+    }
+
+    fn is_one_service(&self, a: &Node, b: &Node) -> bool {
+        let service = |node: &Node| Node { operation: Symbol::EMPTY, ..*node };
+        self.level != Level::Namespace && service(a) == service(b)
+    }
+}
+
+/// Answers a graph question from what was read.
+///
+/// # Errors
+/// [`QueryError::UnknownFocus`] where no node of the range has the focus's name or id.
+pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Result<GraphSnapshot, QueryError> {
+    let bucket = &reading.bucket;
+    let aliases = Aliases::learn(bucket, symbols);
+    let mut names = Names { symbols, nodes: TableView::new(), aliases, level: query.level };
+    let mut edges = roll_up(bucket, &mut names);
+    if query.collapse_messaging {
+        collapse::collapse(bucket, &mut edges, &mut names);
+    }
+    let mut nodes = node_entries(bucket, &edges, &mut names, query);
+    let mut kept: Vec<(Key, EdgeStats)> = edges
+        .known
+        .drain()
+        .filter(|(key, stats)| is_wanted(key, stats, &edges.unjoined, &names, query))
+        .collect();
+    let connected: BTreeSet<String> = match &query.focus {
+        Some(focus) => around(focus, query, &nodes, &mut kept)?,
+        None => ends(&kept, &nodes),
+    };
+    // Services without edges are part of the map; after a filter on edges they would only be noise.
+    let shows_isolated = query.focus.is_none() && query.min_calls == 0 && !query.errors_only;
+    nodes.retain(|node, entry| {
+        let is_isolated = shows_isolated && node.kind == NodeKind::Service && matches(node, &names, query);
+        connected.contains(&entry.id) || is_isolated
+    });
+    Ok(GraphSnapshot {
+        query: query.clone(),
+        from: reading.from,
+        to: reading.to,
+        provisional_from: reading.provisional_from,
+        totals: bucket.totals,
+        notes: notes(reading),
+        graph: build(nodes, kept, edges),
+    })
+}
+
+fn notes(reading: &Reading) -> Vec<String> {
+    let mut notes = Vec::new();
+    if reading.is_cut_by_retention {
+        notes.push("the range begins before what is kept; see graph.retention and graph.memory".to_string());
+    }
+    let totals = &reading.bucket.totals;
+    if totals.other_calls > 0 {
+        notes.push(format!(
+            "{} calls of edges beyond graph.max_edges are counted but not shown",
+            totals.other_calls
+        ));
+    }
+    notes
+}
+
+fn roll_up(bucket: &Bucket, names: &mut Names) -> Edges {
+    let mut known: FastMap<Key, EdgeStats> = FastMap::default();
+    for (key, stats) in &bucket.edges {
+        if stats.calls == 0 {
+            continue;
+        }
+        let (caller, callee) = (names.rolled_up(key.caller), names.rolled_up(key.callee));
+        // A service that calls itself by its address: no edge, as its other self calls.
+        if names.is_alias(key.callee) && names.is_one_service(&caller, &callee) {
+            continue;
+        }
+        known.entry((caller, callee, key.protocol, key.is_async)).or_default().merge(stats);
+    }
+    Edges { known, via: FastMap::default(), unjoined: Default::default() }
+}
+
+fn node_entries(
+    bucket: &Bucket,
+    edges: &Edges,
+    names: &mut Names,
+    query: &GraphQuery,
+) -> FastMap<Node, NodeEntry> {
+    let mut sums: FastMap<Node, NodeStats> = FastMap::default();
+    for (id, stats) in bucket.nodes.iter().filter(|(_, stats)| stats.requests > 0) {
+        sums.entry(names.rolled_up(*id)).or_default().merge(stats);
+    }
+    // Inferred nodes report nothing themselves: the calls they got stand for their requests.
+    for ((caller, callee, ..), stats) in &edges.known {
+        sums.entry(*caller).or_default();
+        let callee_sums = sums.entry(*callee).or_default();
+        if callee.kind != NodeKind::Service {
+            callee_sums.requests += stats.calls;
+            callee_sums.errors += stats.either_errors;
+        }
+    }
+    let mut versions: FastMap<Node, BTreeSet<Arc<str>>> = FastMap::default();
+    for (service, stats) in &bucket.services {
+        let node = names.rolled_up(*service);
+        let seen = stats.versions.iter().filter(|(_, count)| **count > 0);
+        versions.entry(node).or_default().extend(seen.map(|(version, _)| names.symbols.text(*version)));
+    }
+    let entry = |(node, stats): (Node, NodeStats)| {
+        let versions = versions.get(&Node { operation: Symbol::EMPTY, ..node });
+        let versions = versions.map(|versions| versions.iter().cloned().collect()).unwrap_or_default();
+        (node, node_entry(&node, &stats, versions, names, query.level))
+    };
+    sums.into_iter().map(entry).collect()
+}
+
+fn node_entry(
+    node: &Node,
+    stats: &NodeStats,
+    versions: Vec<Arc<str>>,
+    names: &Names,
+    level: Level,
+) -> NodeEntry {
+    let is_namespace = level == Level::Namespace && node.kind == NodeKind::Service;
+    let (name, operation) = (names.text(node.name), names.text(node.operation));
+    let environment = names.text(node.environment);
+    let namespace = names.text(node.namespace);
+    let (kind, id_namespace) = match is_namespace {
+        true => ("namespace", ""),
+        false => (node.kind.name(), &*namespace),
+    };
+    NodeEntry {
+        id: node_id(kind, &name, id_namespace, &environment, &operation),
+        kind: node.kind,
+        is_namespace,
+        operation: (level == Level::Operation && !operation.is_empty()).then_some(operation),
+        name,
+        namespace,
+        environment,
+        versions,
+        requests: stats.requests,
+        errors: stats.errors,
+    }
+}
+
+fn matches(node: &Node, names: &Names, query: &GraphQuery) -> bool {
+    let is = |wanted: &Option<String>, symbol| {
+        wanted.as_ref().is_none_or(|wanted| *names.symbols.text(symbol) == **wanted)
+    };
+    is(&query.environment, node.environment) && is(&query.namespace, node.namespace)
+}
+
+/// An edge is in where its environment is, where one end is in the namespace, and where it has the calls asked for.
+fn is_wanted(key: &Key, stats: &EdgeStats, unjoined: &SetOf<Key>, names: &Names, query: &GraphQuery) -> bool {
+    let (caller, callee, ..) = key;
+    let is = |wanted: &Option<String>, symbol| {
+        wanted.as_ref().is_none_or(|wanted| *names.symbols.text(symbol) == **wanted)
+    };
+    let in_environment =
+        is(&query.environment, caller.environment) || is(&query.environment, callee.environment);
+    let in_namespace = is(&query.namespace, caller.namespace) || is(&query.namespace, callee.namespace);
+    // At namespace level calls inside a namespace are no edges of the picture.
+    let is_inner = query.level == Level::Namespace && caller == callee;
+    let has_calls = stats.calls >= query.min_calls.max(1) || (query.min_calls == 0 && unjoined.contains(key));
+    in_environment
+        && in_namespace
+        && !is_inner
+        && has_calls
+        && (!query.errors_only || stats.either_errors > 0)
+}
+
+fn ends(kept: &[(Key, EdgeStats)], nodes: &FastMap<Node, NodeEntry>) -> BTreeSet<String> {
+    let both = kept.iter().flat_map(|((caller, callee, ..), _)| [caller, callee]);
+    both.filter_map(|node| nodes.get(node)).map(|entry| entry.id.clone()).collect()
+}
+
+/// Keeps the edges within `hops` of the focus; the ids of the nodes that stay.
+fn around(
+    focus: &str,
+    query: &GraphQuery,
+    nodes: &FastMap<Node, NodeEntry>,
+    kept: &mut Vec<(Key, EdgeStats)>,
+) -> Result<BTreeSet<String>, QueryError> {
+    let mut starts: Vec<Node> = Vec::new();
+    for (node, entry) in nodes {
+        if entry.id == focus || *entry.name == *focus {
+            starts.push(*node);
+        }
+    }
+    if starts.is_empty() {
+        return Err(QueryError::UnknownFocus { focus: focus.to_string(), hint: nearest(focus, nodes) });
+    }
+    let mut reached: FastMap<Node, ()> = starts.iter().map(|node| (*node, ())).collect();
+    for (goes_down, direction) in [(true, Direction::Callers), (false, Direction::Callees)] {
+        if query.direction != direction {
+            walk(&starts, kept, goes_down, query.hops, &mut reached);
+        }
+    }
+    kept.retain(|((caller, callee, ..), _)| reached.contains_key(caller) && reached.contains_key(callee));
+    Ok(reached.keys().filter_map(|node| nodes.get(node)).map(|entry| entry.id.clone()).collect())
+}
+
+fn walk(
+    starts: &[Node],
+    kept: &[(Key, EdgeStats)],
+    goes_down: bool,
+    hops: u32,
+    reached: &mut FastMap<Node, ()>,
+) {
+    let mut next: FastMap<Node, Vec<Node>> = FastMap::default();
+    for ((caller, callee, ..), _) in kept {
+        let (from, to) = if goes_down { (*caller, *callee) } else { (*callee, *caller) };
+        next.entry(from).or_default().push(to);
+    }
+    let mut seen: FastMap<Node, ()> = starts.iter().map(|node| (*node, ())).collect();
+    let mut queue: VecDeque<(Node, u32)> = starts.iter().map(|node| (*node, 0)).collect();
+    while let Some((node, distance)) = queue.pop_front() {
+        reached.insert(node, ());
+        if distance == hops {
+            continue;
+        }
+        for neighbour in next.get(&node).into_iter().flatten() {
+            if seen.insert(*neighbour, ()).is_none() {
+                queue.push_back((*neighbour, distance + 1));
+            }
+        }
+    }
+}
+
+fn nearest(focus: &str, nodes: &FastMap<Node, NodeEntry>) -> String {
+    let distance = |entry: &NodeEntry| (strsim::damerau_levenshtein(focus, &entry.name), entry.name.clone());
+    match nodes.values().map(distance).min() {
+        Some((distance, name)) if distance <= 1 + focus.len() / 3 => format!("; did you mean `{name}`?"),
+        _ => String::new(),
+    }
+}
+
+fn build(
+    nodes: FastMap<Node, NodeEntry>,
+    kept: Vec<(Key, EdgeStats)>,
+    edges: Edges,
+) -> DiGraph<NodeEntry, EdgeEntry> {
+    let mut graph = DiGraph::with_capacity(nodes.len(), kept.len());
+    let by_id: BTreeMap<String, (Node, NodeEntry)> =
+        nodes.into_iter().map(|(node, entry)| (entry.id.clone(), (node, entry))).collect();
+    let mut index: FastMap<Node, NodeIndex> = FastMap::default();
+    for (_, (node, entry)) in by_id {
+        index.insert(node, graph.add_node(entry));
+    }
+    let mut sorted: Vec<_> = kept
+        .into_iter()
+        .filter_map(|(key, stats)| {
+            Some(((*index.get(&key.0)?, *index.get(&key.1)?, key.2, key.3), key, stats))
+        })
+        .collect();
+    sorted.sort_unstable_by_key(|(order, ..)| *order);
+    for ((caller, callee, protocol, is_async), key, stats) in sorted {
+        let via = edges.via.get(&key).map(|via| via.iter().cloned().collect()).unwrap_or_default();
+        let is_joined = !edges.unjoined.contains(&key);
+        graph.add_edge(caller, callee, EdgeEntry { protocol, is_async, stats, via, is_joined });
+    }
+    graph
+}

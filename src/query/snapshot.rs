@@ -1,0 +1,102 @@
+//! An answer as a graph: immutable, sorted, with names instead of numbers.
+
+use std::sync::Arc;
+
+use petgraph::graph::DiGraph;
+
+use super::request::{GraphQuery, Level};
+use crate::graph::{EdgeStats, Totals};
+use crate::model::{Minute, NodeKind, Protocol};
+
+/// A dependency graph of a time range. Nodes are sorted by id, edges by caller, callee, protocol and async.
+pub struct GraphSnapshot {
+    /// The question.
+    pub query: GraphQuery,
+    /// First minute answered.
+    pub from: Minute,
+    /// First minute after the answer.
+    pub to: Minute,
+    /// First minute whose numbers may still change.
+    pub provisional_from: Option<Minute>,
+    /// Sums over all of the range, before any filter.
+    pub totals: Totals,
+    /// Why the range is not whole, in words.
+    pub notes: Vec<String>,
+    /// The graph.
+    pub graph: DiGraph<NodeEntry, EdgeEntry>,
+}
+
+/// What an answer knows of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeEntry {
+    /// Unique and stable.
+    pub id: String,
+    /// What it is.
+    pub kind: NodeKind,
+    /// True at namespace level for a namespace.
+    pub is_namespace: bool,
+    /// Display name.
+    pub name: Arc<str>,
+    /// Namespace, or empty.
+    pub namespace: Arc<str>,
+    /// Environment, or empty.
+    pub environment: Arc<str>,
+    /// Operation, at operation level.
+    pub operation: Option<Arc<str>>,
+    /// Versions seen, sorted.
+    pub versions: Vec<Arc<str>>,
+    /// Requests worked on; of inferred nodes the calls they got.
+    pub requests: u64,
+    /// Of these, failed ones.
+    pub errors: u64,
+}
+
+/// What an answer knows of an edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EdgeEntry {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// True where the caller does not wait.
+    pub is_async: bool,
+    /// Its numbers.
+    pub stats: EdgeStats,
+    /// In a collapsed view, the destinations between, sorted.
+    pub via: Vec<Arc<str>>,
+    /// False in a collapsed view where both sides only share a destination.
+    pub is_joined: bool,
+}
+
+impl GraphSnapshot {
+    /// The level of the nodes.
+    pub fn level(&self) -> Level {
+        self.query.level
+    }
+}
+
+/// The id of a node: `kind:name@namespace#environment|operation`, parts that are empty left out.
+///
+/// The characters that separate the parts are percent-encoded in names, so an id says one thing only.
+pub fn node_id(kind: &str, name: &str, namespace: &str, environment: &str, operation: &str) -> String {
+    let mut id = format!("{kind}:{}", escaped(name));
+    for (mark, part) in [('@', namespace), ('#', environment), ('|', operation)] {
+        if !part.is_empty() {
+            id.push(mark);
+            id.push_str(&escaped(part));
+        }
+    }
+    id
+}
+
+fn escaped(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains(['%', '@', '#', '|']) {
+        return text.into();
+    }
+    let encode = |character| match character {
+        '%' => "%25".to_string(),
+        '@' => "%40".to_string(),
+        '#' => "%23".to_string(),
+        '|' => "%7C".to_string(),
+        other => other.to_string(),
+    };
+    text.chars().map(encode).collect::<String>().into()
+}

@@ -1,0 +1,43 @@
+//! Where a partition is, by name, and the numbers that inputs get.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::InputId;
+
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition's number in it.
+    pub partition: i32,
+}
+
+impl Place {
+    /// A partition by topic and number.
+    pub fn new(topic: &str, partition: i32) -> Place {
+        Place { topic: topic.into(), partition }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// The next offset to read, by partition.
+pub type Positions = BTreeMap<Place, i64>;
+
+/// Gives out input numbers: a partition that comes back gets its old one.
+#[derive(Default)]
+pub(super) struct Inputs(BTreeMap<Place, InputId>);
+
+impl Inputs {
+    pub(super) fn of(&mut self, place: &Place) -> InputId {
+        let next = InputId::try_from(self.0.len()).expect("fewer partitions than u32 holds");
+        *self.0.entry(place.clone()).or_insert(next)
+    }
+}

@@ -1,0 +1,206 @@
+//! Which partitions are read and where: rebalances, the scout's answers, and holes in the log.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::error::KafkaResult;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::context::Rebalance;
+use super::partition::{Partition, Stage, Taking};
+use super::place::Place;
+use super::scout::{Answer, Question};
+use super::session::Session;
+use crate::config::Encoding;
+use crate::model::{Format, InputId, SourceEvent};
+
+/// A partition is placed at most this often: a log that stays broken must not be hammered.
+const PLACE_EVERY: Duration = Duration::from_secs(1);
+
+impl Session<'_> {
+    pub(super) fn serve_rebalances(&mut self) {
+        while let Some(rebalance) = self.reader.signals.next_rebalance() {
+            self.has_joined = true;
+            self.reader.refusal = None;
+            match rebalance {
+                Rebalance::Assigned(places) => self.assign(&places),
+                Rebalance::Revoked(places) => self.revoke(&places),
+            }
+        }
+    }
+
+    fn assign(&mut self, places: &[Place]) {
+        let now = Instant::now();
+        let mut added = Vec::with_capacity(places.len());
+        for place in places {
+            let input = self.reader.inputs.of(place);
+            let position = self.reader.positions.get(place).copied();
+            let mut partition =
+                Partition::new(input, place.clone(), self.taking(&place.topic), position, now);
+            partition.split(&self.consumer, &self.thread);
+            if position.is_none() {
+                self.reader.scout.ask(place, Question::Start);
+            }
+            let name = place.to_string();
+            tracing::info!(partition = name, position, "assigned");
+            self.reader.outboxes.push(input, SourceEvent::Assigned { input, name: name.into() });
+            self.partitions.insert(input, partition);
+            added.push(input);
+        }
+        self.assign_known(&added, now);
+    }
+
+    /// Answers the group with the partitions whose position is known; the others follow when it is.
+    ///
+    /// Never with a logical offset: librdkafka looks those up, and where the partition was placed anew meanwhile, its
+    /// retry of the outdated look-up moves the partition to the old goal and skips what lies between (2.12.1).
+    fn assign_known(&mut self, added: &[InputId], now: Instant) {
+        let list = self.offsets(added);
+        let outcome = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.consumer.incremental_assign(&list),
+            _ => self.consumer.assign(&list),
+        };
+        let is_assigned = outcome.is_ok();
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "partitions could not be assigned, tried again soon");
+        }
+        let added = self.partitions.values_mut().filter(|partition| added.contains(&partition.input));
+        for partition in added.filter(|partition| partition.stage == Stage::ToBePlaced) {
+            partition.placed(now, is_assigned);
+        }
+    }
+
+    pub(super) fn revoke(&mut self, places: &[Place]) {
+        for place in places {
+            let input = self.reader.inputs.of(place);
+            let Some(partition) = self.partitions.remove(&input) else { continue };
+            // Only a start that is not known yet has no position: it is looked up again.
+            if partition.stage != Stage::AwaitsStart {
+                self.reader.positions.insert(place.clone(), partition.position);
+            }
+            tracing::info!(partition = %place, position = partition.position, "revoked");
+            self.reader.outboxes.push(input, SourceEvent::Revoked { input });
+            self.reader.telemetry.partitions.remove(input);
+        }
+    }
+
+    pub(super) fn serve_answers(&mut self) {
+        while let Some(answer) = self.reader.scout.next_answer() {
+            match answer {
+                Answer::Survey(survey) => self.reader.survey = Some(survey),
+                Answer::Start { place, offset, end } => {
+                    if let Some(partition) = self.awaiting(&place, Stage::AwaitsStart) {
+                        (partition.position, partition.end) = (offset, end);
+                        partition.stage = Stage::ToBePlaced;
+                    }
+                }
+                Answer::Bounds { place, first, end } => {
+                    let gap = self.awaiting(&place, Stage::AwaitsBounds).and_then(|p| p.mend(first, end));
+                    if let Some(gap) = gap {
+                        self.reader.telemetry.counters.log_gaps.add(1);
+                        tracing::warn!(partition = %place, gap, "hole in the log");
+                    }
+                }
+                Answer::End { place, end } => {
+                    if let Some(partition) = self.awaiting(&place, Stage::Read) {
+                        partition.end = partition.end.max(end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts partitions where they are to be read.
+    ///
+    /// A seek would not do: after `auto.offset.reset=error` librdkafka has stopped the partition, and takes it up again
+    /// only as a new assignment.
+    pub(super) fn place(&mut self) {
+        let now = Instant::now();
+        let due = |partition: &Partition| {
+            let is_early = partition.placed_at.is_some_and(|at| now.duration_since(at) < PLACE_EVERY);
+            partition.stage == Stage::ToBePlaced && !is_early
+        };
+        let moved: Vec<InputId> = self.partitions.values().filter(|p| due(p)).map(|p| p.input).collect();
+        if moved.is_empty() {
+            return;
+        }
+        let outcome = match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => self.place_some(&moved),
+            _ => self.place_all(),
+        };
+        let is_placed =
+            outcome.inspect_err(|error| tracing::warn!(%error, "partitions could not be placed")).is_ok();
+        for partition in self.partitions.values_mut().filter(|partition| moved.contains(&partition.input)) {
+            partition.placed(now, is_placed);
+        }
+    }
+
+    fn place_some(&mut self, moved: &[InputId]) -> KafkaResult<()> {
+        let assigned = moved.iter().filter(|input| self.partitions.get(input).is_some_and(|p| p.is_assigned));
+        let assigned: Vec<InputId> = assigned.copied().collect();
+        if !assigned.is_empty() {
+            self.consumer.incremental_unassign(&self.offsets(&assigned))?;
+        }
+        for input in moved {
+            self.split_anew(*input);
+        }
+        self.consumer.incremental_assign(&self.offsets(moved))
+    }
+
+    /// The eager protocol knows whole assignments only; the others go on where they are.
+    fn place_all(&mut self) -> KafkaResult<()> {
+        let all: Vec<InputId> = self.partitions.keys().copied().collect();
+        for input in &all {
+            self.split_anew(*input);
+        }
+        self.consumer.assign(&self.offsets(&all))
+    }
+
+    /// Asks for the partition's records again from its position on.
+    pub(super) fn replace(&mut self, place: &Place) {
+        if let Some(partition) = self.awaiting(place, Stage::Read) {
+            partition.stage = Stage::ToBePlaced;
+        }
+    }
+
+    fn split_anew(&mut self, input: InputId) {
+        if let Some(partition) = self.partitions.get_mut(&input) {
+            partition.drain();
+            partition.split(&self.consumer, &self.thread);
+        }
+    }
+
+    /// Positions as librdkafka takes them, of those that have one.
+    fn offsets(&self, inputs: &[InputId]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(inputs.len());
+        let known = inputs
+            .iter()
+            .filter_map(|input| self.partitions.get(input))
+            .filter(|partition| matches!(partition.stage, Stage::Read | Stage::ToBePlaced));
+        for partition in known {
+            let offset = Offset::Offset(partition.position);
+            list.add_partition_offset(&partition.place.topic, partition.place.partition, offset)
+                .expect("an offset that was read or answered is not negative");
+        }
+        list
+    }
+
+    fn awaiting(&mut self, place: &Place, stage: Stage) -> Option<&mut Partition> {
+        let input = self.reader.inputs.of(place);
+        self.partitions.get_mut(&input).filter(|partition| partition.stage == stage)
+    }
+
+    fn taking(&self, topic: &str) -> Taking {
+        let config = &self.reader.config;
+        let encoding = config.topic_encodings.get(topic).unwrap_or(&config.encoding);
+        Taking {
+            format: match encoding {
+                Encoding::Auto => None,
+                Encoding::OtlpProto => Some(Format::OtlpProto),
+                Encoding::OtlpJson => Some(Format::OtlpJson),
+            },
+            max_record_size: usize::try_from(config.max_record_size).unwrap_or(usize::MAX),
+            max_ahead: self.max_ahead(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Commands as a user meets them: exit codes, what goes to stdout and what to stderr.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use linchpin::export::document::GraphDocument;
+
+use crate::support::data;
+use crate::support::edges;
+use crate::support::linchpin::{command, run, scratch};
+use crate::support::random::Random;
+use crate::support::spans::{encode, order, order_edges};
+
+const ZIPKIN: &str = r#"[{"traceId":"86154a4ba6e91385","id":"4d1e00c0db9010db","kind":"CLIENT","name":"get",
+"timestamp":1472470996199000,"duration":207000,"localEndpoint":{"serviceName":"frontend","ipv4":"127.0.0.1"}}]"#;
+
+#[test]
+fn wrong_usage_exits_2_and_tells_how() {
+    for arguments in [&[][..], &["graf"], &["graph", "--no-such-flag"]] {
+        let output = run(arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(stderr(&output).contains("Usage"), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn version_and_help_exit_0_on_stdout() {
+    assert!(stdout(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
+    for command in ["serve", "demo", "generate", "graph", "bench", "config"] {
+        let output = run(&[command, "--help"]);
+        assert_eq!(code(&output), 0, "{command}");
+        assert!(stdout(&output).contains("Usage"), "{command}");
+    }
+}
+
+#[test]
+fn graph_of_a_missing_file_names_it() {
+    let output = run(&["graph", "no-such-file.json"]);
+    assert_eq!(code(&output), 2);
+    assert_refused(&output, &["no-such-file.json"]);
+}
+
+#[test]
+fn graph_of_an_empty_file_says_that_nothing_is_in_it() {
+    let (_folder, file) = write("empty.json", b"");
+    let output = graph(&file, &[]);
+    assert_ne!(code(&output), 0);
+    assert_refused(&output, &["empty.json"]);
+}
+
+#[test]
+fn graph_of_garbage_says_what_can_be_read() {
+    let (_folder, file) = write("noise.bin", &[&[0xff][..], &Random::new(3).bytes(10_000)].concat());
+    let output = graph(&file, &[]);
+    assert_eq!(code(&output), 2);
+    assert_refused(&output, &["noise.bin"]);
+}
+
+#[test]
+fn graph_of_another_format_says_what_it_looks_like() {
+    let (_folder, file) = write("zipkin.json", ZIPKIN.as_bytes());
+    let output = graph(&file, &[]);
+    assert_eq!(code(&output), 2);
+    assert_refused(&output, &["zipkin.json", "looks like zipkin"]);
+}
+
+#[test]
+fn graph_of_a_file_goes_to_stdout_alone() {
+    let (_folder, file) = write("orders.pb", &encode(&order("shop", 1, 1_700_000_000_000_000_000)));
+    let output = graph(&file, &["--format", "json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let graph: GraphDocument = serde_json::from_slice(&output.stdout).unwrap();
+    edges::equal(&edges::edges(&graph), &order_edges("shop", 1)).unwrap();
+}
+
+#[test]
+fn graph_of_a_data_set_is_exact() {
+    let Some(set) = data::find("hotel-jaeger") else { return };
+    let output = graph(&set.spans_file, &["--format", "json"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let graph: GraphDocument = serde_json::from_slice(&output.stdout).unwrap();
+    edges::equal(&edges::edges(&graph), &set.expected).unwrap();
+}
+
+#[test]
+fn reader_that_goes_away_is_no_failure() {
+    let (_folder, file) = write("orders.pb", &encode(&order("shop", 1, 1_700_000_000_000_000_000)));
+    let mut child = command()
+        .args(["graph", "--format", "json"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+}
+
+#[test]
+fn config_check_names_every_problem_at_once() {
+    let (_folder, file) =
+        write("linchpin.toml", b"[kafka]\nbrokerz = \"a:1\"\nstart = \"soon\"\n[lanes]\ncount = 0\n");
+    let output = run(&["config", "--check", "--config", &file.display().to_string()]);
+    assert_eq!(code(&output), 64);
+    assert_refused(&output, &["brokerz", "kafka.brokers", "soon", "lanes.count"]);
+}
+
+#[test]
+fn config_check_of_a_good_file_exits_0() {
+    let (_folder, file) = write("linchpin.toml", b"[kafka]\nbrokers = \"broker:9092\"\n");
+    let output = run(&["config", "--check", "--config", &file.display().to_string()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
+
+#[test]
+fn serve_with_a_bad_configuration_does_not_start() {
+    let (_folder, file) = write("linchpin.toml", b"[http]\nlisten = \"nowhere\"\n[kafka]\ntopics = []\n");
+    let output = run(&["serve", "--config", &file.display().to_string()]);
+    assert_eq!(code(&output), 64);
+    assert_refused(&output, &["http.listen", "kafka.topics"]);
+}
+
+#[test]
+fn environment_stands_over_the_file() {
+    let (_folder, file) = write("linchpin.toml", b"[kafka]\nbrokers = \"from-file:1\"\n");
+    let output = command()
+        .args(["config", "--config"])
+        .arg(&file)
+        .env("LINCHPIN_KAFKA__BROKERS", "from-environment:2")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let shown = stdout(&output);
+    assert!(shown.contains("from-environment:2") && !shown.contains("from-file:1"), "{shown}");
+}
+
+fn graph(file: &Path, options: &[&str]) -> Output {
+    command().arg("graph").arg(file).args(options).stdin(Stdio::null()).output().unwrap()
+}
+
+fn write(name: &str, content: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {
+    let (folder, path) = scratch(name);
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+/// Nothing on stdout, and each of `words` on stderr.
+#[track_caller]
+fn assert_refused(output: &Output, words: &[&str]) {
+    let message = stderr(output);
+    assert_eq!(stdout(output), "", "stdout is for results");
+    assert!(!message.contains("panicked"), "{message}");
+    for word in words {
+        assert!(message.to_lowercase().contains(&word.to_lowercase()), "`{word}` is not in: {message}");
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("no signal ended it")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

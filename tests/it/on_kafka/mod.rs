@@ -1,0 +1,16 @@
+//! Everything that needs a real Kafka; `tests/run quick` leaves this module out.
+
+/// The broker of the tests itself: it starts, survives a kill, checks passwords, and ends.
+mod broker;
+
+/// Known traces on a topic become exactly the known edges.
+mod main_job;
+
+/// Bad input is counted, the good beside it stays exact, memory stays where it is.
+mod garbage;
+
+/// Brokers that die, are not there yet, or refuse; topics that do not exist.
+mod broker_trouble;
+
+/// How soon an edge is seen.
+mod freshness;
