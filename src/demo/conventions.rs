@@ -230,5 +230,6 @@ fn add_address(template: &mut Template, address: String, port: i64, conventions:
 fn add_surroundings(template: &mut Template) {
     template.further.push(text("thread.name", "worker-pool-1"));
     template.further.push(text("code.function.name", "com.example.shop.Handler.handle"));
+    template.further.push(text("session.id", "session-8f14e45fceea467f9b5be2c1a7d0e6b3"));
     template.further.push((Text::from("app.cached"), Value::Bool(false)));
 }
