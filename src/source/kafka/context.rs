@@ -78,6 +78,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The context of both clients.
+#[derive(Default)]
 pub(super) struct Context(pub(super) Arc<Signals>);
 
 impl ClientContext for Context {

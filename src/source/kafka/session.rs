@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
     }
 
     /// The partition to read next, and how far in log time.
-    fn slowest(&mut self) -> Option<(InputId, Option<LogMillis>)> {
+    fn slowest(&mut self) -> Option<(InputId, LogMillis)> {
         let (now, clock) = (Instant::now(), now_millis());
         let leaderless_after = self.reader.config.leaderless_after;
         let mut floor: Option<LogMillis> = None;
@@ -207,25 +207,28 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        let limit = floor.zip(self.max_ahead()).map(|(floor, ahead)| floor.saturating_add(ahead));
-        let is_held = |partition: &Partition| match (partition.pace(), limit) {
-            (Some(pace), Some(limit)) => pace.min(clock) > limit,
-            _ => false,
-        };
+        let limit = self.limit(floor);
+        let is_held = |partition: &Partition| partition.pace().is_some_and(|pace| pace.min(clock) > limit);
         let readable = self.partitions.values().filter(|partition| {
             partition.is_ready() && self.reader.outboxes.takes_records(partition.input) && !is_held(partition)
         });
         readable.min_by_key(|partition| partition.pace()).map(|partition| (partition.input, limit))
     }
 
-    /// How far one partition may be ahead of the slowest; lanes that are partitions wait for nobody.
-    pub(super) fn max_ahead(&self) -> Option<i64> {
+    /// How far in log time a partition may be read, where the slowest is at `floor`.
+    fn limit(&self, floor: Option<LogMillis>) -> LogMillis {
         let max_ahead = i64::try_from(self.reader.config.max_ahead.as_millis()).unwrap_or(i64::MAX);
-        (self.reader.lanes == LaneMode::Merged).then_some(max_ahead)
+        match (self.reader.lanes, floor) {
+            // Lanes that are partitions wait for nobody.
+            (LaneMode::Partition, _) => LogMillis::MAX,
+            (LaneMode::Merged, Some(floor)) => floor.saturating_add(max_ahead),
+            // The first record of all says where the others are taken to be; more would run ahead of them unseen.
+            (LaneMode::Merged, None) => LogMillis::MIN,
+        }
     }
 
     /// Reads a batch; true if there was one.
-    fn read(&mut self, input: InputId, limit: Option<LogMillis>) -> bool {
+    fn read(&mut self, input: InputId, limit: LogMillis) -> bool {
         let Some(partition) = self.partitions.get_mut(&input) else { return false };
         let (batch, met) = partition.read(limit, now_millis());
         if met == Met::Hole {
