@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::{Thread, current, park_timeout};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ const STANDING_EVERY: Duration = Duration::from_millis(250);
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// How often positions are committed, and ends of logs asked for.
 const POSITIONS_EVERY: Duration = Duration::from_secs(5);
+/// How long the group may take to let us go; it is asked for in the first moment.
+const LEAVE_WITHIN: Duration = Duration::from_millis(400);
 
 /// Why a session ended.
 pub(super) enum Ending {
@@ -87,9 +90,9 @@ impl<'a> Session<'a> {
     pub(super) fn open(reader: &'a mut Reader) -> Result<Session<'a>, String> {
         let known = reader.survey.as_ref().map_or(1, |survey| survey.partitions.len());
         let config = properties::consumer(&reader.config, known);
-        reader.signals.set_closing(false);
+        reader.signals.forget_rebalances();
         let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context(reader.signals.clone()))
+            .create_with_context(Context::new(reader.signals.clone()))
             .map_err(|error| properties::refusal(&error))?;
         let topics: Vec<&str> = reader.config.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| error.to_string())?;
@@ -114,7 +117,8 @@ impl<'a> Session<'a> {
         // A worker that is left learns that nothing more comes of these inputs, should another session follow.
         let all: Vec<Place> = self.partitions.values().map(|partition| partition.place.clone()).collect();
         self.revoke(&all);
-        self.reader.signals.set_closing(true);
+        self.consumer.context().close();
+        leave(self.consumer);
         ending
     }
 
@@ -254,6 +258,21 @@ impl<'a> Session<'a> {
             self.commit_positions();
             self.ask_ends(now);
         }
+    }
+}
+
+/// Closes the consumer, so that the others of the group need not wait for its session to time out.
+///
+/// That waits for an answer, which does not come where the broker is away; then it goes on behind our back.
+fn leave(consumer: Arc<BaseConsumer<Context>>) {
+    let (left, has_left) = channel();
+    let closing = std::thread::Builder::new().name("kafka-leave".into()).spawn(move || {
+        drop(consumer);
+        // Nobody may be waiting any more.
+        let _ = left.send(());
+    });
+    if closing.is_ok() && has_left.recv_timeout(LEAVE_WITHIN).is_err() {
+        tracing::warn!("the group did not confirm that we left; it notices after session.timeout.ms");
     }
 }
 

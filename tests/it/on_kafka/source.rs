@@ -12,7 +12,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::support::broker::{Broker, unique};
+use crate::support::broker::{Broker, SASL_USER, unique};
 use crate::support::produce::{Producer, Record};
 use crate::support::wait::{PATIENCE, eventually};
 
@@ -190,6 +190,28 @@ fn the_new_group_protocol_works() {
     config.properties.insert("group.protocol".into(), "consumer".into());
     let running = Running::start(&config, Positions::new());
     assert_eq!(running.first_and_count(3), [(0, 200); 3]);
+    running.stop();
+}
+
+#[test]
+fn a_refused_login_is_told_without_the_password() {
+    let broker = Broker::shared();
+    let mut config = config(broker, "any", Start::Earliest);
+    config.brokers = broker.sasl_address();
+    for (name, value) in [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", SASL_USER),
+        ("sasl.password", "hunter2-is-wrong"),
+    ] {
+        config.properties.insert(name.into(), value.into());
+    }
+    let running = Running::start(&config, Positions::new());
+    let problem = eventually("the login is refused", || {
+        let problem = running.telemetry.partitions.connection().problem.unwrap_or_default();
+        if problem.contains("refused the login") { Ok(problem) } else { Err(problem) }
+    });
+    assert!(problem.contains("check sasl.username") && !problem.contains("hunter2"), "{problem}");
     running.stop();
 }
 
