@@ -8,9 +8,11 @@ use super::accept;
 use super::conditional;
 use super::error::{ApiError, ErrorDocument};
 use super::openapi::example;
-use super::params::{DotParams, GraphParams, LabelChoice, ScopeParams, graph_query};
+use super::params::{DotParams, GraphParams, ScopeParams, graph_query};
 use super::state::{AppState, now_ms};
 use crate::export::document::GraphDocument;
+use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
+use crate::export::json;
 use crate::model::UnixNanos;
 use crate::model::time::NANOS_PER_MILLI;
 
@@ -96,17 +98,17 @@ async fn answer(
     let body = state
         .ask(move |answers| {
             let document = answers.graph(&query)?;
-            render(&document, media_type, labels)
+            Ok(render(&document, media_type, labels))
         })
         .await?;
     Ok(conditional::answer(headers, media_type, body))
 }
 
-fn render(document: &GraphDocument, media_type: &str, labels: LabelChoice) -> Result<String, ApiError> {
-    if media_type == DOT {
-        return Ok(render_dot(document, labels));
+fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {
+    match media_type {
+        DOT => to_dot(document, &DotOptions { labels }),
+        _ => json::to_json(document, false),
     }
-    to_json(document)
 }
 
 /// Any document as JSON.
@@ -117,12 +119,4 @@ pub(super) fn to_json(document: &impl serde::Serialize) -> Result<String, ApiErr
 /// Now in event time, for ranges that reach up to it.
 pub(super) fn now() -> UnixNanos {
     u64::try_from(now_ms()).unwrap_or_default() * NANOS_PER_MILLI
-}
-
-fn render_dot(document: &GraphDocument, labels: LabelChoice) -> String {
-    let edges = document.edges.iter().map(|edge| {
-        let label = if labels == LabelChoice::Off { String::new() } else { edge.calls.to_string() };
-        format!("  {:?} -> {:?} [label={label:?}];\n", edge.caller, edge.callee)
-    });
-    format!("digraph linchpin {{\n{}}}\n", edges.collect::<String>())
 }

@@ -1,6 +1,7 @@
 //! Instants and spans of time as parameters write them.
 //!
-//! Enters: text from a query string. Leaves: Unix nanoseconds or a duration, or the value and the cure in words.
+//! Enters: text from a query string. Leaves: Unix nanoseconds or a duration,
+//! or the value and the cure in words.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 use self::names::{check_names, names, read};
 use super::error::{ApiError, excerpt};
 use super::instant::{parse_instant, parse_window};
+use crate::export::dot::EdgeLabels;
 use crate::model::UnixNanos;
 use crate::model::time::rfc3339;
 use crate::query::{Direction, FlowQuery, GraphQuery, Level, QueryError, TimeRange};
@@ -88,21 +89,12 @@ pub(super) struct StatusParams {
     pub(super) service: Option<String>,
 }
 
-/// When edges are labelled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum LabelChoice {
-    #[default]
-    Auto,
-    On,
-    Off,
-}
-
 /// The question in a graph's query string, and how to label edges where `with_labels` allows to ask that.
 pub(super) fn graph_query(
     uri: &Uri,
     now: UnixNanos,
     with_labels: bool,
-) -> Result<(GraphQuery, LabelChoice), ApiError> {
+) -> Result<(GraphQuery, EdgeLabels), ApiError> {
     let mut known = [names::<ScopeParams>(), names::<GraphParams>()].concat();
     if with_labels {
         known.extend(names::<DotParams>());
@@ -112,6 +104,15 @@ pub(super) fn graph_query(
     let params: GraphParams = read(uri)?;
     let drawing: DotParams = read(uri)?;
     Ok((params.query(scope, now)?, drawing.choice()?))
+}
+
+/// The question in the query string of `/api/v1/graph.json`, for those who ask without HTTP.
+///
+/// # Errors
+/// The message of the answer that the same query string would get.
+pub fn parse_graph_query(query: &str, now: UnixNanos) -> Result<GraphQuery, String> {
+    let uri: Uri = format!("/?{query}").parse().map_err(|error| format!("`{query}`: {error}"))?;
+    graph_query(&uri, now, false).map(|(query, _)| query).map_err(|error| error.to_string())
 }
 
 /// The question in a query string for flows.
@@ -194,7 +195,7 @@ impl GraphParams {
 }
 
 impl DotParams {
-    fn choice(&self) -> Result<LabelChoice, ApiError> {
+    fn choice(&self) -> Result<EdgeLabels, ApiError> {
         choice("labels", &self.labels, &LABELS)
     }
 }
@@ -203,8 +204,8 @@ const LEVELS: [(&str, Level); 3] =
     [("operation", Level::Operation), ("service", Level::Service), ("namespace", Level::Namespace)];
 const DIRECTIONS: [(&str, Direction); 3] =
     [("callers", Direction::Callers), ("callees", Direction::Callees), ("both", Direction::Both)];
-const LABELS: [(&str, LabelChoice); 3] =
-    [("auto", LabelChoice::Auto), ("on", LabelChoice::On), ("off", LabelChoice::Off)];
+const LABELS: [(&str, EdgeLabels); 3] =
+    [("auto", EdgeLabels::Auto), ("on", EdgeLabels::On), ("off", EdgeLabels::Off)];
 
 fn value<T>(
     name: &str,
@@ -263,7 +264,7 @@ mod tests {
     const NOW: UnixNanos = 2_000_000_000_000_000_000;
     const SECOND: u64 = 1_000_000_000;
 
-    fn parse(query: &str) -> Result<(GraphQuery, LabelChoice), ApiError> {
+    fn parse(query: &str) -> Result<(GraphQuery, EdgeLabels), ApiError> {
         graph_query(&format!("/graph?{query}").parse().unwrap(), NOW, true)
     }
 
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn nothing_asked_is_the_default() {
-        assert_eq!(parse("").unwrap(), (GraphQuery::default(), LabelChoice::Auto));
+        assert_eq!(parse("").unwrap(), (GraphQuery::default(), EdgeLabels::Auto));
     }
 
     #[test]
@@ -292,7 +293,7 @@ mod tests {
             errors_only: true,
             collapse_messaging: true,
         };
-        assert_eq!(parse(all).unwrap(), (expected, LabelChoice::Off));
+        assert_eq!(parse(all).unwrap(), (expected, EdgeLabels::Off));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
+use tokio::net::TcpListener;
 
 use super::error::{ApiError, excerpt};
 use super::state::AppState;
@@ -28,6 +29,18 @@ pub fn router(state: AppState) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(frame))
         .with_state(state)
+}
+
+/// Serves all routes until `ended`, then lets the answers under way end.
+///
+/// # Errors
+/// Where the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    state: AppState,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(state)).with_graceful_shutdown(ended).await
 }
 
 /// Every path with its handler; `/openapi.json` describes the same ones.

@@ -25,6 +25,9 @@ const STATUS_AGE: Duration = Duration::from_millis(500);
 /// Time between two looks at the partitions.
 const OBSERVE_EVERY: Duration = Duration::from_secs(1);
 
+/// A status and when it was computed.
+type DatedStatus = (Instant, Arc<GraphStatus>);
+
 /// The answers to questions for the live graph; every function may block for some 100 ms.
 pub trait Answers: Send + Sync + 'static {
     /// The graph of a range.
@@ -59,7 +62,7 @@ pub struct AppState {
     pub settings: Settings,
     started: Instant,
     queries: Arc<Semaphore>,
-    status: Arc<tokio::sync::Mutex<Option<(Instant, Arc<GraphStatus>)>>>,
+    status: Arc<tokio::sync::Mutex<Option<DatedStatus>>>,
 }
 
 impl AppState {

@@ -7,15 +7,13 @@ mod document;
 mod fill;
 mod hints;
 
+use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::conditional;
 use super::error::{ApiError, ErrorDocument};
-use super::graph::{JSON, to_json};
 use super::openapi::example;
 use super::params::{StatusParams, status_params};
 use super::state::{AppState, now_ms};
@@ -55,13 +53,13 @@ pub struct GraphStatus {
     pub newest_minute: Option<Minute>,
     /// What bounds the minutes that are kept.
     pub limited_by: LimitedBy,
-    /// Services, databases, destinations and peers of the last 15 minutes.
+    /// Services, databases, destinations and peers of the newest 15 minutes with spans.
     pub nodes: u64,
     /// Edges between them, at service level.
     pub edges: u64,
     /// What passed a limit and was counted as `other`, by the limit's name in the configuration, as `graph.max_edges`.
     pub capped: Vec<(String, u64)>,
-    /// What could not be drawn, by service, over all minutes kept; any order, rows without a gap may be there.
+    /// What could not be drawn, by service, over the newest 15 minutes with spans; any order, rows without a gap may be there.
     pub missing: Vec<MissingRow>,
 }
 
@@ -99,11 +97,9 @@ pub struct MissingRow {
 )]
 pub(super) async fn status(
     State(state): State<AppState>,
-    headers: HeaderMap,
     uri: Uri,
-) -> Result<Response, ApiError> {
+) -> Result<Json<StatusDocument>, ApiError> {
     let params = status_params(&uri)?;
     let graph = state.graph_status().await?;
-    let document = status_document(&state, &graph, params.service.as_deref(), now_ms());
-    Ok(conditional::answer(&headers, JSON, to_json(&document)?))
+    Ok(Json(status_document(&state, &graph, params.service.as_deref(), now_ms())))
 }

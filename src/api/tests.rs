@@ -273,14 +273,12 @@ async fn readiness_follows_the_partitions() {
     assert_eq!(json(response).await["state"], "ready");
 }
 
+fn row(service: &str, spans: u64, orphans: u64) -> MissingRow {
+    MissingRow { service: service.into(), spans, orphans, ..MissingRow::default() }
+}
+
 #[tokio::test]
 async fn the_status_tells_what_is_wrong_and_what_to_do() {
-    let row = |service: &str, spans, orphans| MissingRow {
-        service: service.into(),
-        spans,
-        orphans,
-        ..MissingRow::default()
-    };
     let status = GraphStatus {
         oldest_minute: Some(Minute(29_000_000)),
         limited_by: LimitedBy::Memory,

@@ -3,19 +3,25 @@
 //! Results go to stdout, everything else to stderr.
 //! Exit codes: 0 fine; 1 a gate failed or nothing matched; 2 wrong usage; 64 bad configuration; 70 internal.
 
+mod answers;
 mod bench;
 mod config;
 mod demo;
 mod failure;
+mod files;
 mod generate;
 mod graph;
+mod pipeline;
 mod serve;
 
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::{Parser, Subcommand};
 
 pub use failure::{Failure, Outcome};
+
+use crate::model::UnixNanos;
 
 /// Live service dependency graph from trace spans in Kafka.
 #[derive(Parser)]
@@ -52,4 +58,15 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config::run(args),
     };
     failure::report(outcome)
+}
+
+/// Now in event time.
+fn now_nanos() -> UnixNanos {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Columns of the terminal behind stdout.
+fn terminal_width() -> Option<usize> {
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }

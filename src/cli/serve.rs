@@ -1,11 +1,192 @@
-//! `linchpin serve`.
+//! `linchpin serve`: consume spans from Kafka, serve the graph over HTTP.
+//!
+//! Reads as the pipeline: configuration, telemetry, listener, source, stages, API, signal, drain.
 
-use super::Outcome;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::answers::LiveAnswers;
+use super::config::ConfigArgs;
+use super::pipeline::{AtEnd, Pipeline, Shared, worker_counts};
+use super::{Failure, Outcome};
+use crate::api::{self, AppState, Settings};
+use crate::config::{Config, Loader};
+use crate::source::kafka::{self, KafkaSource, Plan, Shutdown};
+use crate::telemetry::{Telemetry, log};
+
+/// How long the source and the stages may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often the stages are looked at.
+const WATCH: Duration = Duration::from_millis(200);
 
 /// Arguments of `linchpin serve`.
 #[derive(clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Address and port to serve on; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// Bootstrap brokers.
+    #[arg(long, value_name = "HOST:PORT,…")]
+    brokers: Option<String>,
+    /// Topic or ^regex; may be repeated.
+    #[arg(long = "topic", value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// Consumer group.
+    #[arg(long)]
+    group: Option<String>,
+    /// Where to start: earliest, latest, a duration ago as 30m, or an RFC 3339 time.
+    #[arg(long)]
+    start: Option<String>,
+}
 
-pub(super) fn run(_args: Args) -> Outcome {
-    Ok(())
+impl Args {
+    fn loader(&self) -> Loader {
+        let topics = (!self.topics.is_empty()).then(|| self.topics.join(","));
+        let flags = [
+            ("http.listen", &self.listen),
+            ("kafka.brokers", &self.brokers),
+            ("kafka.topics", &topics),
+            ("kafka.group", &self.group),
+            ("kafka.start", &self.start),
+        ];
+        flags.into_iter().fold(self.config.loader(), |loader, (key, value)| match value {
+            Some(value) => loader.flag(key, value.clone()),
+            None => loader,
+        })
+    }
+}
+
+pub(super) fn run(args: Args) -> Outcome {
+    let config = args.loader().load().map_err(Failure::Config)?.config;
+    let problems = kafka::problems(&config.kafka);
+    if !problems.is_empty() {
+        return Err(Failure::Config(problems));
+    }
+    log::init(&config.log).map_err(|error| Failure::Config(vec![error.to_string()]))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Outcome {
+    let listener = bind(&config.http.listen).await?;
+    let address = listener.local_addr()?;
+    let running = Running::start(config)?;
+    // The first line of stdout is the address, so that scripts can take port 0.
+    writeln!(std::io::stdout(), "http://{address}")?;
+    tracing::info!(url = %format!("http://{address}"), "listening");
+    let outcome = running.until(listener, interrupted()).await;
+    tracing::info!("ended");
+    outcome
+}
+
+/// Binds the listener.
+///
+/// # Errors
+/// [`Failure::Usage`] with the flag that cures it, where the address is taken or not ours.
+pub(super) async fn bind(listen: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(listen).await.map_err(|error| {
+        Failure::Usage(format!(
+            "cannot listen on {listen}: {error}; choose another address with --listen HOST:PORT"
+        ))
+    })
+}
+
+/// Source, stages and API state of one process.
+pub(super) struct Running {
+    pub state: AppState,
+    source: KafkaSource,
+    pipeline: Pipeline,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    /// Starts the source and the stages.
+    pub fn start(config: Config) -> anyhow::Result<Running> {
+        let shared = Shared::new(config, Telemetry::new());
+        let config = &shared.config;
+        let (decode_workers, lane_workers) = worker_counts(config);
+        let shutdown = Shutdown::default();
+        let plan = Plan { lanes: config.lanes.mode, workers: decode_workers, positions: Default::default() };
+        let mut source = kafka::spawn(&config.kafka, plan, shared.telemetry.clone(), shutdown.clone())?;
+        let events = std::mem::take(&mut source.events);
+        let pipeline = Pipeline::start(&shared, events, lane_workers, AtEnd::Leave)?;
+        let settings = Settings {
+            lanes: config.lanes.mode,
+            retention: config.graph.retention,
+            memory: config.graph.memory,
+        };
+        let answers = Arc::new(LiveAnswers::new(shared.clone()));
+        let state = AppState::new(answers, shared.telemetry.clone(), settings);
+        Ok(Running { state, source, pipeline, shutdown })
+    }
+
+    /// Serves until `ended`, then stops in the order of the data: source, stages, listener.
+    pub async fn until(self, listener: TcpListener, ended: impl Future<Output = ()>) -> Outcome {
+        let (close, closed) = tokio::sync::oneshot::channel::<()>();
+        let watch = tokio::spawn(self.state.clone().watch());
+        let server = axum_serve(listener, self.state.clone(), closed);
+        let outcome = tokio::select! {
+            () = ended => Ok(()),
+            // The stages end only by a panic while nobody asked for it: better to say so than to serve a still picture.
+            () = wait_until(|| self.pipeline.has_ended()) => {
+                Err(Failure::Internal(anyhow::anyhow!("a worker has stopped: see the log")))
+            }
+        };
+        watch.abort();
+        self.shutdown.trigger();
+        let drained = tokio::task::spawn_blocking(move || {
+            let read = self.source.handle.join();
+            (read, self.pipeline.join())
+        });
+        match tokio::time::timeout(DRAIN, drained).await {
+            Ok(Ok((_, joined))) => joined?,
+            _ => tracing::warn!(seconds = DRAIN.as_secs(), "the stages did not end in time"),
+        }
+        drop(close);
+        let _ = tokio::time::timeout(Duration::from_secs(1), server).await;
+        outcome
+    }
+}
+
+fn axum_serve(
+    listener: TcpListener,
+    state: AppState,
+    closed: tokio::sync::oneshot::Receiver<()>,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = api::serve(listener, state, async { drop(closed.await) }).await {
+            tracing::error!(%error, "the listener failed");
+        }
+    })
+}
+
+async fn wait_until(is_over: impl Fn() -> bool) {
+    while !is_over() {
+        tokio::time::sleep(WATCH).await;
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM; the second one ends the process at once.
+pub(super) async fn interrupted() {
+    signal().await;
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(130);
+    });
+}
+
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return drop(tokio::signal::ctrl_c().await);
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
 }

@@ -10,7 +10,8 @@ macro_rules! keys {
         #[repr(u8)]
         pub(super) enum Key { $(#[doc = $name] $variant,)+ }
 
-        const NAMES: &[&str] = &[$($name,)+];
+        /// The spelling of each key, by number.
+        pub(super) const NAMES: &[&str] = &[$($name,)+];
         const KEYS: &[Key] = &[$(Key::$variant,)+];
     };
 }

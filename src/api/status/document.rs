@@ -129,8 +129,10 @@ pub(crate) struct CountersDocument {
 /// What is kept, and what bounds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RetentionDocument {
-    /// `graph.retention`, as `24h`.
+    /// `graph.retention` in words, as `1 d`.
     pub configured: String,
+    /// The same in seconds.
+    pub configured_seconds: u64,
     /// `graph.memory`, bytes.
     pub memory_limit_bytes: u64,
     /// Start of the oldest minute kept (RFC 3339).

@@ -7,6 +7,7 @@ use super::document::{
 use super::{GraphStatus, MissingRow, hints};
 use crate::api::readiness::behind_ms;
 use crate::api::state::{AppState, Settings};
+use crate::api::words::duration;
 use crate::config::LaneMode;
 use crate::model::time::{NANOS_PER_MILLI, rfc3339};
 use crate::model::{LogMillis, Minute};
@@ -103,7 +104,8 @@ fn counters_document(counters: &Counters) -> CountersDocument {
 fn retention_document(settings: Settings, graph: &GraphStatus) -> RetentionDocument {
     let start = |minute: Minute| rfc3339(minute.start_nanos());
     RetentionDocument {
-        configured: humantime::format_duration(settings.retention).to_string(),
+        configured: duration(u64::try_from(settings.retention.as_millis()).unwrap_or(u64::MAX)),
+        configured_seconds: settings.retention.as_secs(),
         memory_limit_bytes: settings.memory,
         oldest_minute: graph.oldest_minute.map(start),
         newest_minute: graph.newest_minute.map(start),

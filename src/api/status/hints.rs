@@ -46,39 +46,11 @@ pub(super) fn hints(counters: &Counters, graph: &GraphStatus) -> Vec<String> {
     let mut hints = Vec::new();
     for reason in Reason::ALL {
         let count = counters.dropped(reason);
-        if count > 0
-            && let Some(cure) = dropped_cure(reason)
-        {
+        if let Some(cure) = dropped_cure(reason).filter(|_| count > 0) {
             hints.push(format!("{} dropped as `{}`: {cure}", grouped(count), reason.name()));
         }
     }
-    let notable = [
-        (
-            counters.log_gaps.get(),
-            "holes in the log: retention took records before they were read; read faster or keep the topic longer",
-        ),
-        (
-            counters.clamped_times.get(),
-            "traces have times far from their log time: check the clocks of the hosts that send them, or raise sessions.event_clamp",
-        ),
-        (
-            counters.negative_durations.get(),
-            "spans end before they start: the sender's clock was set back, or its instrumentation is at fault",
-        ),
-        (
-            counters.names_truncated.get(),
-            "names were cut: raise names.max_length, or take identifiers out of the names",
-        ),
-        (
-            counters.refuted_jumps.get(),
-            "producer times jumped ahead of all others and were not believed: check the producers' clocks, or set message.timestamp.type=LogAppendTime",
-        ),
-    ];
-    for (count, words) in notable {
-        if count > 0 {
-            hints.push(format!("{} {words}", grouped(count)));
-        }
-    }
+    hints.extend(counted(&odd_counts(counters)));
     for (limit, count) in graph.capped.iter().filter(|(_, count)| *count > 0) {
         hints.push(format!("{} counted as `other`: raise {limit}", grouped(*count)));
     }
@@ -90,58 +62,83 @@ pub(super) fn hints(counters: &Counters, graph: &GraphStatus) -> Vec<String> {
     hints
 }
 
-/// `None` where dropping is what was asked for, or costs nothing.
-fn dropped_cure(reason: Reason) -> Option<&'static str> {
-    match reason {
-        Reason::Malformed => {
-            Some("records are cut or of another format: check the producer, or set kafka.encoding")
-        }
-        Reason::TooLarge => Some("raise kafka.max_record_size, or send smaller batches"),
-        Reason::UnknownFormat => Some("set kafka.encoding, or read another topic"),
-        Reason::NoTraceId | Reason::NoSpanId => Some("these are no valid spans: check what writes them"),
-        Reason::SessionFull => {
-            Some("traces have more spans than sessions.max_spans: raise it, or end such traces earlier")
-        }
-        Reason::Shed | Reason::Overload => Some(
-            "more comes than is budgeted: raise sessions.budget, add partitions and instances, or sample",
-        ),
-        Reason::NoService => Some("set the resource attribute `service.name` in what sends them"),
-        Reason::Ignored | Reason::OwnSpan | Reason::Duplicate => None,
-    }
-}
-
 /// What a row means and what to do.
 pub(super) fn row_hints(row: &MissingRow) -> Vec<String> {
-    let mut hints = Vec::new();
-    if row.service.is_empty() && row.spans > 0 {
-        hints.push(format!(
-            "{} spans name no service and are in no edge: set the resource attribute `service.name`",
-            grouped(row.spans)
-        ));
-    }
-    let reasons = [
+    let nameless = if row.service.is_empty() { row.spans } else { 0 };
+    counted(&[
+        (nameless, "spans name no service and are in no edge: set the resource attribute `service.name`"),
         (
             row.orphans,
-            "spans name a parent that never came, so their caller is unknown: it is not instrumented, is sampled differently, or its spans are lost before kafka",
+            "spans name a parent that never came, so their caller is unknown: it is not instrumented, is sampled \
+             differently, or its spans are lost before kafka",
         ),
         (
             row.tail_spans,
-            "spans came after their trace was closed and are linked on their own: raise sessions.gap or sessions.max_life, or shorten the sender's batches",
+            "spans came after their trace was closed and are linked on their own: raise sessions.gap or \
+             sessions.max_life, or shorten the sender's batches",
         ),
         (
             row.clients_without_peer,
-            "calls have no answering span and do not name their peer: instrument the callee, or set `peer.service`, `server.address` or `db.system.name`",
+            "calls have no answering span and do not name their peer: instrument the callee, or set `peer.service`, \
+             `server.address` or `db.system.name`",
         ),
         (
             row.cross_trace_links,
             "links lead to traces that are not here: they are not sampled, or older than what is kept",
         ),
         (row.self_calls, "calls of the service to itself are left out: set linking.self_calls to show them"),
-    ];
-    for (count, words) in reasons {
-        if count > 0 {
-            hints.push(format!("{} {words}", grouped(count)));
+    ])
+}
+
+/// A sentence for each count that is not zero.
+fn counted(sentences: &[(u64, &str)]) -> Vec<String> {
+    let said = sentences.iter().filter(|(count, _)| *count > 0);
+    said.map(|(count, words)| format!("{} {words}", grouped(*count))).collect()
+}
+
+fn odd_counts(counters: &Counters) -> [(u64, &'static str); 5] {
+    [
+        (
+            counters.log_gaps.get(),
+            "holes in the log: retention took records before they were read; read faster or keep the topic longer",
+        ),
+        (
+            counters.clamped_times.get(),
+            "traces have times far from their log time: check the clocks of the hosts that send them, or raise \
+             sessions.event_clamp",
+        ),
+        (
+            counters.negative_durations.get(),
+            "spans end before they start: the sender's clock was set back, or its instrumentation is at fault",
+        ),
+        (
+            counters.names_truncated.get(),
+            "names were cut: raise names.max_length, or take identifiers out of the names",
+        ),
+        (
+            counters.refuted_jumps.get(),
+            "producer times jumped ahead of all others and were not believed: check the producers' clocks, or set \
+             message.timestamp.type=LogAppendTime",
+        ),
+    ]
+}
+
+/// `None` where dropping is what was asked for, or costs nothing.
+fn dropped_cure(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
+        Reason::Malformed => {
+            "records are cut or of another format: check the producer, or set kafka.encoding"
         }
-    }
-    hints
+        Reason::TooLarge => "raise kafka.max_record_size, or send smaller batches",
+        Reason::UnknownFormat => "set kafka.encoding, or read another topic",
+        Reason::NoTraceId | Reason::NoSpanId => "these are no valid spans: check what writes them",
+        Reason::SessionFull => {
+            "traces have more spans than sessions.max_spans: raise it, or end them earlier"
+        }
+        Reason::Shed | Reason::Overload => {
+            "more comes than is budgeted: raise sessions.budget, add partitions and instances, or sample"
+        }
+        Reason::NoService => "set the resource attribute `service.name` in what sends them",
+        Reason::Ignored | Reason::OwnSpan | Reason::Duplicate => return None,
+    })
 }

@@ -105,12 +105,14 @@ impl DecodeWorker {
         counters.refuted_jumps.add(u64::from(stamp.refuted));
         if let Some(bytes) = record.oversize {
             counters.drop(Reason::TooLarge, 1);
-            let detail = format!("{bytes} bytes: raise kafka.max_record_size, or send smaller batches").into();
+            let detail =
+                format!("{bytes} bytes: raise kafka.max_record_size, or send smaller batches").into();
             return self.log_rejected(batch, record, &Rejected { reason: Reason::TooLarge, at: 0, detail });
         }
         self.spans.clear();
         let (decoder, spans) = (&mut self.decoder, &mut self.spans);
-        let outcome = timed(self.timings.as_deref(), Stage::Decode, || decoder.decode(value, record.format, spans));
+        let outcome =
+            timed(self.timings.as_deref(), Stage::Decode, || decoder.decode(value, record.format, spans));
         if let Some(rejected) = &outcome.rejected {
             self.log_rejected(batch, record, rejected);
         }
@@ -144,7 +146,12 @@ impl DecodeWorker {
         self.telemetry.counters.key_violations.add(1);
         if let Some(count) = self.key_sampler.tick() {
             let input = self.input_name(batch.input);
-            tracing::warn!(input = &*input, offset = record.offset, count, "the record's key is not the trace id of its spans: set lanes.mode to `merged`, or key the topic by trace id");
+            tracing::warn!(
+                input = &*input,
+                offset = record.offset,
+                count,
+                "the record's key is not the trace id of its spans: set lanes.mode to `merged`, or key the topic by trace id"
+            );
         }
     }
 
@@ -170,7 +177,9 @@ impl DecodeWorker {
     /// Tells the lanes that wait for an input.
     fn tell(&self, input: InputId, message: impl Fn() -> LaneMessage) -> Result<(), Ended> {
         match self.routing.mode {
-            LaneMode::Merged => self.lanes.iter().try_for_each(|lane| lane.send(message()).map_err(|_| Ended)),
+            LaneMode::Merged => {
+                self.lanes.iter().try_for_each(|lane| lane.send(message()).map_err(|_| Ended))
+            }
             LaneMode::Partition => self.lanes[self.routing.worker(input)].send(message()).map_err(|_| Ended),
         }
     }

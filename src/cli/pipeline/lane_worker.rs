@@ -166,7 +166,8 @@ impl LaneWorker {
         state.lane.advance(watermark, &mut |event| sink.take(id, event));
         let through = state.lane.final_through();
         // At the end of the input nothing is sealed: the numbers are read as they are.
-        if through > before && watermark != LogMillis::MAX
+        if through > before
+            && watermark != LogMillis::MAX
             && let Some(through) = through
         {
             let (writer, timings) = (&mut sink.writer, sink.timings.as_deref());

@@ -38,7 +38,11 @@ struct Arrival {
 enum LaneMessage {
     Assigned(InputId),
     /// Spans of an input, and the log time it has delivered everything before.
-    Arrivals { input: InputId, arrivals: Vec<Arrival>, delivered: Option<LogMillis> },
+    Arrivals {
+        input: InputId,
+        arrivals: Vec<Arrival>,
+        delivered: Option<LogMillis>,
+    },
     Revoked(InputId),
 }
 

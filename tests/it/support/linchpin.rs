@@ -68,12 +68,17 @@ impl Linchpin {
         serde_json::from_value(graph).map_err(|error| format!("the graph: {error}"))
     }
 
-    /// A counter of the status by the names on the way to it, as `records` or `dropped.malformed`.
+    /// A counter of the status, as `records` or `dropped.malformed`; a reason that is not named never came up.
     pub fn counter(&self, name: &str) -> Result<u64, String> {
         let status = self.json("/api/v1/status")?;
         let counters = &status["counters"];
-        let value = name.split('.').fold(counters, |value, key| &value[key]);
-        value.as_u64().ok_or_else(|| format!("no number `counters.{name}` in the status: {counters}"))
+        let value = match name.strip_prefix("dropped.") {
+            Some(reason) if counters["dropped"].is_object() => {
+                counters["dropped"][reason].as_u64().or(Some(0))
+            }
+            _ => counters[name].as_u64(),
+        };
+        value.ok_or_else(|| format!("no number `counters.{name}` in the status: {counters}"))
     }
 
     /// Waits until so many records were read in all.
@@ -184,7 +189,7 @@ pub fn config(brokers: &str, topic: &str, kafka: &str, more: &str) -> String {
 listen = "127.0.0.1:0"
 
 [graph]
-retention = "36500d"
+retention = "3660d"
 
 [kafka]
 brokers = "{brokers}"

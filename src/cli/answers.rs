@@ -1,0 +1,116 @@
+//! The live graph as the API asks for it.
+
+use super::files::dropped;
+use super::now_nanos;
+use super::pipeline::Shared;
+use crate::api::{Answers, GraphStatus, LimitedBy, MissingRow};
+use crate::export::document::{FlowsDocument, GraphDocument};
+use crate::export::{Freshness, flows_document, graph_document};
+use crate::model::time::NANOS_PER_MILLI;
+use crate::model::{Minute, NodeId};
+use crate::query::{self, FlowQuery, GraphQuery, QueryError};
+
+/// Minutes that the status looks back on.
+const STATUS_MINUTES: u32 = 15;
+/// Lag up to which an answer is not worth a note, milliseconds.
+const LAG_NOTED_MS: u64 = 30_000;
+
+/// Answers from the live graph.
+pub(super) struct LiveAnswers {
+    shared: Shared,
+}
+
+impl LiveAnswers {
+    pub fn new(shared: Shared) -> LiveAnswers {
+        LiveAnswers { shared }
+    }
+
+    fn freshness(&self) -> Freshness {
+        let now = now_nanos();
+        let partitions = self.shared.telemetry.partitions.all();
+        let behind = |log_time: i64| (now / NANOS_PER_MILLI).saturating_sub(log_time.max(0) as u64);
+        let waiting = partitions.values().filter(|partition| partition.lag() > 0);
+        let lag_ms = waiting.filter_map(|partition| partition.log_time.map(behind)).max().unwrap_or(0);
+        let mut notes = Vec::new();
+        if lag_ms > LAG_NOTED_MS {
+            notes.push(format!("still catching up: reading is {} s behind the log", lag_ms / 1000));
+        }
+        for partition in partitions.values().filter(|partition| partition.lost_offsets > 0) {
+            notes.push(format!(
+                "{}: {} records were gone before they were read",
+                partition.name, partition.lost_offsets
+            ));
+        }
+        let connection = self.shared.telemetry.partitions.connection();
+        notes.extend(connection.problem);
+        Freshness { now, lag_ms: Some(lag_ms), dropped: dropped(&self.shared.telemetry), notes }
+    }
+
+    fn missing_row(&self, service: NodeId, tally: &crate::analyze::Tally) -> MissingRow {
+        let symbols = self.shared.live.symbols();
+        let node = symbols.nodes.get(service.0);
+        MissingRow {
+            service: symbols.text(node.name).to_string(),
+            namespace: symbols.text(node.namespace).to_string(),
+            environment: symbols.text(node.environment).to_string(),
+            spans: tally.spans,
+            orphans: tally.orphans,
+            tail_spans: tally.tail_spans,
+            clients_without_peer: tally.clients_without_peer,
+            cross_trace_links: tally.links_to_other_traces,
+            self_calls: tally.self_calls,
+        }
+    }
+}
+
+impl Answers for LiveAnswers {
+    fn graph(&self, query: &GraphQuery) -> Result<GraphDocument, QueryError> {
+        let snapshot = query::graph(&self.shared.live, query, now_nanos())?;
+        Ok(graph_document(&snapshot, &self.freshness()))
+    }
+
+    fn flows(&self, query: &FlowQuery) -> Result<FlowsDocument, QueryError> {
+        let snapshot = query::flows(&self.shared.live, query, now_nanos())?;
+        Ok(flows_document(&snapshot, &self.freshness()))
+    }
+
+    fn status(&self) -> GraphStatus {
+        let size = self.shared.live.size();
+        let pending = self.shared.pending.total();
+        // Back from the newest minute, not from now: the status also explains a replay of old records.
+        let end = Minute(size.newest.unwrap_or(Minute::of(now_nanos())).0.saturating_add(1));
+        let reading = self.shared.live.read(Minute(end.0.saturating_sub(STATUS_MINUTES)), end);
+        let bucket = &reading.bucket;
+        let mut missing: Vec<MissingRow> =
+            bucket.services.iter().map(|(service, stats)| self.missing_row(*service, &stats.tally)).collect();
+        missing.sort_by(|a, b| {
+            (&a.environment, &a.namespace, &a.service).cmp(&(&b.environment, &b.namespace, &b.service))
+        });
+        let graph = query::select(&reading, self.shared.live.symbols(), &GraphQuery::default()).ok();
+        let symbols = self.shared.live.symbols();
+        let capped = [
+            ("graph.max_edges", bucket.totals.other_calls),
+            ("flows.max_flows", bucket.totals.other_requests),
+            ("names.max_symbols", symbols.overflowed()),
+        ];
+        GraphStatus {
+            pending_traces: pending.traces as u64,
+            pending_spans: pending.spans as u64,
+            pending_bytes: pending.bytes as u64,
+            open_minutes: size.open_minutes as u64,
+            closed_minutes: size.closed_minutes as u64,
+            bytes: size.closed_bytes,
+            oldest_minute: size.oldest,
+            newest_minute: size.newest,
+            limited_by: if size.is_limited_by_memory { LimitedBy::Memory } else { LimitedBy::Age },
+            nodes: graph.as_ref().map_or(0, |graph| graph.graph.node_count() as u64),
+            edges: graph.as_ref().map_or(0, |graph| graph.graph.edge_count() as u64),
+            capped: capped
+                .into_iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(name, count)| (name.to_string(), count))
+                .collect(),
+            missing,
+        }
+    }
+}
