@@ -25,6 +25,7 @@ mod session;
 mod shutdown;
 mod statistics;
 mod status;
+mod survey;
 
 #[cfg(test)]
 mod tests;

@@ -41,12 +41,16 @@ pub(super) struct Signals {
     heard: Mutex<Option<Heard>>,
     trouble: Mutex<Option<Trouble>>,
     samplers: Mutex<BTreeMap<String, Arc<Sampler>>>,
-    is_closing: AtomicBool,
 }
 
 impl Signals {
     pub(super) fn next_rebalance(&self) -> Option<Rebalance> {
         locked(&self.rebalances).pop_front()
+    }
+
+    /// What an earlier consumer was told is no news for the next.
+    pub(super) fn forget_rebalances(&self) {
+        locked(&self.rebalances).clear();
     }
 
     pub(super) fn take_heard(&self) -> Option<Heard> {
@@ -61,12 +65,6 @@ impl Signals {
         *locked(&self.trouble) = None;
     }
 
-    /// From here on (until a new consumer is made) assignments are refused: the consumer is being closed.
-    pub(super) fn set_closing(&self, is_closing: bool) {
-        self.is_closing.store(is_closing, Ordering::Relaxed);
-        locked(&self.rebalances).clear();
-    }
-
     fn sampler(&self, code: RDKafkaErrorCode) -> Arc<Sampler> {
         locked(&self.samplers).entry(format!("{code:?}")).or_default().clone()
     }
@@ -77,8 +75,23 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The context of both clients.
-pub(super) struct Context(pub(super) Arc<Signals>);
+/// The context of one client.
+#[derive(Default)]
+pub(super) struct Context {
+    signals: Arc<Signals>,
+    is_closing: AtomicBool,
+}
+
+impl Context {
+    pub(super) fn new(signals: Arc<Signals>) -> Context {
+        Context { signals, is_closing: AtomicBool::new(false) }
+    }
+
+    /// From here on assignments are refused, and nobody is told of what the group takes back.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+    }
+}
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -88,7 +101,7 @@ impl ClientContext for Context {
 
     fn stats_raw(&self, json: &[u8]) {
         match Heard::parse(json) {
-            Ok(heard) => *locked(&self.0.heard) = Some(heard),
+            Ok(heard) => *locked(&self.signals.heard) = Some(heard),
             Err(error) => tracing::debug!(%error, "statistics of librdkafka not understood"),
         }
     }
@@ -98,12 +111,12 @@ impl ClientContext for Context {
         if code == RDKafkaErrorCode::PartitionEOF {
             return;
         }
-        if let Some(count) = self.0.sampler(code).tick() {
+        if let Some(count) = self.signals.sampler(code).tick() {
             tracing::warn!(count, ?code, reason, "kafka");
         }
         // "All brokers are down" follows on the failure that says why.
         if is_of_connection(code) && code != RDKafkaErrorCode::AllBrokersDown {
-            *locked(&self.0.trouble) = Some(Trouble { code, reason: reason.to_owned() });
+            *locked(&self.signals.trouble) = Some(Trouble { code, reason: reason.to_owned() });
         }
     }
 }
@@ -146,11 +159,11 @@ impl ConsumerContext for Context {
         partitions: &mut TopicPartitionList,
     ) {
         let places = partitions.elements().iter().map(|p| Place::new(p.topic(), p.partition())).collect();
-        let is_closing = self.0.is_closing.load(Ordering::Relaxed);
+        let is_closing = self.is_closing.load(Ordering::Relaxed);
         let is_assignment = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if is_assignment && !is_closing {
             // The loop assigns: it has to split the queues before, and it knows the positions.
-            locked(&self.0.rebalances).push_back(Rebalance::Assigned(places));
+            locked(&self.signals.rebalances).push_back(Rebalance::Assigned(places));
             return;
         }
         // Given back at once, so that another member can start, and so that closing does not wait for the loop.
@@ -162,7 +175,7 @@ impl ConsumerContext for Context {
             tracing::warn!(%error, "partitions could not be given back");
         }
         if !is_closing {
-            locked(&self.0.rebalances).push_back(Rebalance::Revoked(places));
+            locked(&self.signals.rebalances).push_back(Rebalance::Revoked(places));
         }
     }
 

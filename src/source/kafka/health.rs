@@ -3,7 +3,7 @@
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::context::Trouble;
-use super::scout::Survey;
+use super::survey::Survey;
 use crate::config::{KafkaConfig, LaneMode};
 
 /// What the words are made from.

@@ -43,8 +43,6 @@ pub(super) struct Taking {
     pub(super) format: Option<Format>,
     /// Largest value, bytes.
     pub(super) max_record_size: usize,
-    /// How far the first batch may run before the others' times are known.
-    pub(super) max_ahead: Option<i64>,
 }
 
 /// One assigned partition.
@@ -218,11 +216,10 @@ impl Partition {
     }
 
     /// Reads what is there, up to a full batch, and not past `limit` in log time; a clock ahead of `now` counts as `now`.
-    pub(super) fn read(&mut self, limit: Option<LogMillis>, now: LogMillis) -> (RecordBatch, Met) {
+    pub(super) fn read(&mut self, limit: LogMillis, now: LogMillis) -> (RecordBatch, Met) {
         let mut batch = record::new_batch(self.input);
         let Some(queue) = self.queue.take() else { return (batch, Met::Nothing) };
         self.is_ready.store(false, Ordering::Release);
-        let mut limit = limit;
         let met = loop {
             match queue.poll(Duration::ZERO) {
                 None => break Met::Nothing,
@@ -237,7 +234,6 @@ impl Partition {
                     self.refusal = None;
                     let time = batch.records.last().and_then(|record| record::millis(record.time));
                     self.advance(time);
-                    let limit = *limit.get_or_insert_with(|| self.first_limit());
                     let is_full = batch.bytes.len() >= BATCH_BYTES || batch.records.len() >= BATCH_RECORDS;
                     if is_full || self.own_pace().is_some_and(|pace| pace.min(now) > limit) {
                         self.is_ready.store(true, Ordering::Release);
@@ -286,13 +282,6 @@ impl Partition {
 
     fn own_pace(&self) -> Option<LogMillis> {
         self.recent.iter().flatten().min().copied().max(self.stood_at)
-    }
-
-    fn first_limit(&self) -> LogMillis {
-        match (self.own_pace(), self.taking.max_ahead) {
-            (Some(pace), Some(max_ahead)) => pace.saturating_add(max_ahead),
-            _ => LogMillis::MAX,
-        }
     }
 
     fn advance(&mut self, time: Option<LogMillis>) {

@@ -200,7 +200,6 @@ impl Session<'_> {
                 Encoding::OtlpJson => Some(Format::OtlpJson),
             },
             max_record_size: usize::try_from(config.max_record_size).unwrap_or(usize::MAX),
-            max_ahead: self.max_ahead(),
         }
     }
 }

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::{KafkaError, KafkaResult};
+
+use super::context::Context;
 
 use crate::config::KafkaConfig;
 
@@ -45,11 +49,18 @@ pub fn problems(config: &KafkaConfig) -> Vec<String> {
         }
     }
     if problems.is_empty()
-        && let Err(error) = consumer(config, 1).create_native_config()
+        && let Err(error) = without_brokers(config)
     {
         problems.push(refusal(&error));
     }
     problems
+}
+
+/// Some properties are refused only once a client is made; without brokers that costs threads for a moment, no more.
+fn without_brokers(config: &KafkaConfig) -> KafkaResult<()> {
+    let mut properties = consumer(config, 1);
+    properties.remove("bootstrap.servers");
+    properties.create_with_context::<_, BaseConsumer<Context>>(Context::default()).map(drop)
 }
 
 /// Properties of the consumer of `partitions` partitions.
@@ -77,6 +88,10 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
     }
     for (name, value) in config.properties.plain() {
         properties.set(name, value);
+    }
+    if properties.get("group.protocol") == Some("consumer") {
+        // There the broker assigns.
+        properties.remove("partition.assignment.strategy");
     }
     let fixed = [
         ("bootstrap.servers", config.brokers.as_str()),
@@ -110,12 +125,12 @@ pub(super) fn heard_within(consumer: &ClientConfig) -> Duration {
 }
 
 /// What librdkafka refuses, with the property's name.
-pub(super) fn refusal(error: &rdkafka::error::KafkaError) -> String {
+pub(super) fn refusal(error: &KafkaError) -> String {
     match error {
-        rdkafka::error::KafkaError::ClientConfig(_, description, name, _) => {
+        KafkaError::ClientConfig(_, description, name, _) => {
             format!("kafka.properties `{name}`: {}", description.to_lowercase())
         }
-        rdkafka::error::KafkaError::ClientCreation(description) => {
+        KafkaError::ClientCreation(description) => {
             format!("kafka.properties: {description}")
         }
         other => format!("kafka: {other}"),
@@ -145,6 +160,7 @@ mod tests {
             ("group.id", "other", "set kafka.group"),
             ("no.such.property", "1", "`no.such.property`: no such configuration property"),
             ("session.timeout.ms", "soon", "`session.timeout.ms`"),
+            ("max.poll.interval.ms", "1000", "max.poll.interval.ms"),
         ] {
             let problems = problems(&with(name, value));
             assert_eq!(problems.len(), 1, "{name}: {problems:?}");

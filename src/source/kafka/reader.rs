@@ -11,9 +11,10 @@ use super::context::Signals;
 use super::health::Condition;
 use super::outbox::Outboxes;
 use super::place::{Inputs, Positions};
-use super::scout::{self, Answer, ScoutLine, Survey};
+use super::scout::{self, Answer, ScoutLine};
 use super::session::{Ending, Session};
 use super::shutdown::Shutdown;
+use super::survey::Survey;
 use crate::config::{KafkaConfig, LaneMode};
 use crate::telemetry::Telemetry;
 

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
-use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::{Context, Signals};
 use super::place::Place;
 use super::properties;
 use super::shutdown::Shutdown;
+use super::survey::{Survey, Topics};
 use crate::config::{KafkaConfig, Start};
 use crate::model::LogMillis;
 
@@ -27,7 +27,7 @@ const SURVEY_EVERY: Duration = Duration::from_secs(10);
 /// First and longest pause after a failure.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 /// How long a broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks for the offset of the first record that is there, and of the one to come, instead of a time (ListOffsets).
 const FIRST: i64 = -2;
@@ -55,17 +55,6 @@ pub(super) enum Answer {
     Bounds { place: Place, first: i64, end: i64 },
     /// The end alone.
     End { place: Place, end: i64 },
-}
-
-/// The topics of the configuration, as the brokers know them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Survey {
-    /// All partitions, with the number of their leader, if they have one.
-    pub(super) partitions: BTreeMap<Place, Option<i32>>,
-    /// Topics and patterns that match nothing.
-    pub(super) missing: Vec<String>,
-    /// Topics that this user must not read.
-    pub(super) denied: Vec<String>,
 }
 
 /// The loop's end of the line.
@@ -101,7 +90,7 @@ pub(super) fn start(
     shutdown: Shutdown,
 ) -> anyhow::Result<ScoutLine> {
     let client: BaseConsumer<Context> = properties::scout(config)
-        .create_with_context(Context(signals))
+        .create_with_context(Context::new(signals))
         .map_err(|error| anyhow::anyhow!(properties::refusal(&error)))?;
     let client = Arc::new(client);
     let (questions, asked) = channel();
@@ -117,24 +106,6 @@ pub(super) fn start(
     };
     std::thread::Builder::new().name("kafka-scout".into()).spawn(move || scout.run(&asked, &shutdown))?;
     Ok(ScoutLine { questions, answers: answered, client })
-}
-
-/// Topics by name, and patterns.
-struct Topics {
-    names: Vec<String>,
-    patterns: Vec<regex::Regex>,
-}
-
-impl Topics {
-    fn new(topics: &[String]) -> anyhow::Result<Topics> {
-        let (patterns, names): (Vec<&String>, Vec<&String>) =
-            topics.iter().partition(|topic| topic.starts_with('^'));
-        let patterns = patterns.into_iter().map(|pattern| regex::Regex::new(pattern));
-        Ok(Topics {
-            names: names.into_iter().cloned().collect(),
-            patterns: patterns.collect::<Result<_, _>>()?,
-        })
-    }
 }
 
 struct Scout {
@@ -179,7 +150,7 @@ impl Scout {
 
     /// False where the brokers did not answer.
     fn take_survey(&mut self) -> bool {
-        match self.look_around() {
+        match self.topics.look_up(&self.client) {
             Ok(survey) => {
                 self.survey = survey.clone();
                 self.tell(Answer::Survey(survey));
@@ -190,29 +161,6 @@ impl Scout {
                 false
             }
         }
-    }
-
-    fn look_around(&self) -> KafkaResult<Survey> {
-        let mut survey = Survey::default();
-        for name in &self.topics.names {
-            let metadata = self.client.fetch_metadata(Some(name), PATIENCE)?;
-            match metadata.topics().iter().find(|topic| topic.name() == name) {
-                Some(topic) => survey.add(topic),
-                None => survey.missing.push(name.clone()),
-            }
-        }
-        if !self.topics.patterns.is_empty() {
-            let metadata = self.client.fetch_metadata(None, PATIENCE)?;
-            for pattern in &self.topics.patterns {
-                let matching = metadata.topics().iter().filter(|topic| pattern.is_match(topic.name()));
-                let before = survey.partitions.len();
-                matching.for_each(|topic| survey.add(topic));
-                if survey.partitions.len() == before {
-                    survey.missing.push(pattern.to_string());
-                }
-            }
-        }
-        Ok(survey)
     }
 
     fn answer_open(&mut self) {
@@ -298,21 +246,6 @@ impl Scout {
         // It fails only when the loop has ended; the next question then ends the scout.
         let _ = self.answers.send(answer);
         self.reader.unpark();
-    }
-}
-
-impl Survey {
-    fn add(&mut self, topic: &rdkafka::metadata::MetadataTopic) {
-        match topic.error() {
-            Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) => {
-                self.denied.push(topic.name().to_owned());
-            }
-            Some(_) if topic.partitions().is_empty() => self.missing.push(topic.name().to_owned()),
-            _ => self.partitions.extend(topic.partitions().iter().map(|partition| {
-                let leader = (partition.leader() >= 0).then_some(partition.leader());
-                (Place::new(topic.name(), partition.id()), leader)
-            })),
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::{Thread, current, park_timeout};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ const STANDING_EVERY: Duration = Duration::from_millis(250);
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// How often positions are committed, and ends of logs asked for.
 const POSITIONS_EVERY: Duration = Duration::from_secs(5);
+/// How long the group may take to let us go; it is asked for in the first moment.
+const LEAVE_WITHIN: Duration = Duration::from_millis(400);
 
 /// Why a session ended.
 pub(super) enum Ending {
@@ -87,9 +90,9 @@ impl<'a> Session<'a> {
     pub(super) fn open(reader: &'a mut Reader) -> Result<Session<'a>, String> {
         let known = reader.survey.as_ref().map_or(1, |survey| survey.partitions.len());
         let config = properties::consumer(&reader.config, known);
-        reader.signals.set_closing(false);
+        reader.signals.forget_rebalances();
         let consumer: BaseConsumer<Context> = config
-            .create_with_context(Context(reader.signals.clone()))
+            .create_with_context(Context::new(reader.signals.clone()))
             .map_err(|error| properties::refusal(&error))?;
         let topics: Vec<&str> = reader.config.topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| error.to_string())?;
@@ -114,7 +117,8 @@ impl<'a> Session<'a> {
         // A worker that is left learns that nothing more comes of these inputs, should another session follow.
         let all: Vec<Place> = self.partitions.values().map(|partition| partition.place.clone()).collect();
         self.revoke(&all);
-        self.reader.signals.set_closing(true);
+        self.consumer.context().close();
+        leave(self.consumer);
         ending
     }
 
@@ -192,7 +196,7 @@ impl<'a> Session<'a> {
     }
 
     /// The partition to read next, and how far in log time.
-    fn slowest(&mut self) -> Option<(InputId, Option<LogMillis>)> {
+    fn slowest(&mut self) -> Option<(InputId, LogMillis)> {
         let (now, clock) = (Instant::now(), now_millis());
         let leaderless_after = self.reader.config.leaderless_after;
         let mut floor: Option<LogMillis> = None;
@@ -207,25 +211,28 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        let limit = floor.zip(self.max_ahead()).map(|(floor, ahead)| floor.saturating_add(ahead));
-        let is_held = |partition: &Partition| match (partition.pace(), limit) {
-            (Some(pace), Some(limit)) => pace.min(clock) > limit,
-            _ => false,
-        };
+        let limit = self.limit(floor);
+        let is_held = |partition: &Partition| partition.pace().is_some_and(|pace| pace.min(clock) > limit);
         let readable = self.partitions.values().filter(|partition| {
             partition.is_ready() && self.reader.outboxes.takes_records(partition.input) && !is_held(partition)
         });
         readable.min_by_key(|partition| partition.pace()).map(|partition| (partition.input, limit))
     }
 
-    /// How far one partition may be ahead of the slowest; lanes that are partitions wait for nobody.
-    pub(super) fn max_ahead(&self) -> Option<i64> {
+    /// How far in log time a partition may be read, where the slowest is at `floor`.
+    fn limit(&self, floor: Option<LogMillis>) -> LogMillis {
         let max_ahead = i64::try_from(self.reader.config.max_ahead.as_millis()).unwrap_or(i64::MAX);
-        (self.reader.lanes == LaneMode::Merged).then_some(max_ahead)
+        match (self.reader.lanes, floor) {
+            // Lanes that are partitions wait for nobody.
+            (LaneMode::Partition, _) => LogMillis::MAX,
+            (LaneMode::Merged, Some(floor)) => floor.saturating_add(max_ahead),
+            // The first record of all says where the others are taken to be; more would run ahead of them unseen.
+            (LaneMode::Merged, None) => LogMillis::MIN,
+        }
     }
 
     /// Reads a batch; true if there was one.
-    fn read(&mut self, input: InputId, limit: Option<LogMillis>) -> bool {
+    fn read(&mut self, input: InputId, limit: LogMillis) -> bool {
         let Some(partition) = self.partitions.get_mut(&input) else { return false };
         let (batch, met) = partition.read(limit, now_millis());
         if met == Met::Hole {
@@ -251,6 +258,21 @@ impl<'a> Session<'a> {
             self.commit_positions();
             self.ask_ends(now);
         }
+    }
+}
+
+/// Closes the consumer, so that the others of the group need not wait for its session to time out.
+///
+/// That waits for an answer, which does not come where the broker is away; then it goes on behind our back.
+fn leave(consumer: Arc<BaseConsumer<Context>>) {
+    let (left, has_left) = channel();
+    let closing = std::thread::Builder::new().name("kafka-leave".into()).spawn(move || {
+        drop(consumer);
+        // Nobody may be waiting any more.
+        let _ = left.send(());
+    });
+    if closing.is_ok() && has_left.recv_timeout(LEAVE_WITHIN).is_err() {
+        tracing::warn!("the group did not confirm that we left; it notices after session.timeout.ms");
     }
 }
 

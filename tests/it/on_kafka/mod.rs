@@ -14,3 +14,6 @@ mod broker_trouble;
 
 /// How soon an edge is seen.
 mod freshness;
+
+/// The source alone: starts, holes, codecs, group protocols.
+mod source;
