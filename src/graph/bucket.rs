@@ -100,12 +100,9 @@ impl Bucket {
             }
         }
         for joined in &facts.joined {
-            let key = JoinedKey {
-                caller: self.place(joined.call.caller, caps, hashes),
-                callee: self.place(joined.call.callee, caps, hashes),
-                sent_to: self.place(joined.sent_to, caps, hashes),
-                taken_from: self.place(joined.taken_from, caps, hashes),
-            };
+            let nodes = [joined.call.caller, joined.call.callee, joined.sent_to, joined.taken_from];
+            let [caller, callee, sent_to, taken_from] = self.places_of(nodes, caps, hashes);
+            let key = JoinedKey { caller, callee, sent_to, taken_from };
             self.joined.entry(key).or_default().apply(sign, &joined.call, facts.trace, facts.is_tail);
         }
         for visit in &facts.visits {
@@ -132,8 +129,8 @@ impl Bucket {
         hashes: &mut Hashes,
     ) {
         let service = hashes.service_of(request.root);
-        let touches: Vec<NodeId> =
-            request.touches.iter().map(|node| self.place(*node, caps, hashes)).collect();
+        let mut touches = request.touches.clone();
+        self.place_all(&mut touches, caps, hashes);
         let name = self.flow_name(request, caps, hashes);
         match self.flow(FlowKey { service, name }, sign, caps, hashes) {
             Some(stats) => stats.apply(sign, request, &touches, trace),
@@ -186,12 +183,8 @@ impl Bucket {
     }
 
     fn edge_key(&mut self, call: &Call, caps: &Caps, hashes: &mut Hashes) -> EdgeKey {
-        EdgeKey {
-            caller: self.place(call.caller, caps, hashes),
-            callee: self.place(call.callee, caps, hashes),
-            protocol: call.protocol,
-            is_async: call.is_async,
-        }
+        let [caller, callee] = self.places_of([call.caller, call.callee], caps, hashes);
+        EdgeKey { caller, callee, protocol: call.protocol, is_async: call.is_async }
     }
 
     /// Adds another bucket.
@@ -218,8 +211,7 @@ impl Bucket {
         if stats.calls == 0 {
             return;
         }
-        let caller = self.place(key.caller, caps, hashes);
-        let callee = self.place(key.callee, caps, hashes);
+        let [caller, callee] = self.places_of([key.caller, key.callee], caps, hashes);
         match self.edge(EdgeKey { caller, callee, ..key }, Sign::Plus, caps, hashes) {
             Some(sums) => sums.merge(stats),
             None => self.totals.other_calls += stats.calls,
@@ -233,12 +225,9 @@ impl Bucket {
         caps: &Caps,
         hashes: &mut Hashes,
     ) {
-        let key = JoinedKey {
-            caller: self.place(key.caller, caps, hashes),
-            callee: self.place(key.callee, caps, hashes),
-            sent_to: self.place(key.sent_to, caps, hashes),
-            taken_from: self.place(key.taken_from, caps, hashes),
-        };
+        let nodes = [key.caller, key.callee, key.sent_to, key.taken_from];
+        let [caller, callee, sent_to, taken_from] = self.places_of(nodes, caps, hashes);
+        let key = JoinedKey { caller, callee, sent_to, taken_from };
         if stats.calls > 0 {
             self.joined.entry(key).or_default().merge(stats);
         }
@@ -255,10 +244,19 @@ impl Bucket {
         if stats.requests == 0 {
             return;
         }
-        match self.flow(key, Sign::Plus, caps, hashes) {
-            Some(sums) => sums.merge(stats),
-            None => self.totals.other_requests += stats.requests,
+        let mut touched: Vec<NodeId> = stats.touches.keys().copied().collect();
+        self.place_all(&mut touched, caps, hashes);
+        let Some(sums) = self.flow(key, Sign::Plus, caps, hashes) else {
+            self.totals.other_requests += stats.requests;
+            return;
+        };
+        sums.merge(stats);
+        for (node, place) in stats.touches.keys().zip(touched).filter(|(node, place)| *node != place) {
+            let count = stats.touches[node];
+            Sign::Minus.apply(sums.touches.entry(*node).or_default(), count);
+            Sign::Plus.apply(sums.touches.entry(place).or_default(), count);
         }
+        sums.touches.retain(|_, count| *count > 0);
     }
 
     pub(super) fn merge_service(
@@ -311,9 +309,32 @@ impl Bucket {
         }
     }
 
+    fn places_of<const N: usize>(
+        &mut self,
+        mut nodes: [NodeId; N],
+        caps: &Caps,
+        hashes: &mut Hashes,
+    ) -> [NodeId; N] {
+        self.place_all(&mut nodes, caps, hashes);
+        nodes
+    }
+
+    /// Places all of them before any is used: placing one may push out another.
+    fn place_all(&mut self, nodes: &mut [NodeId], caps: &Caps, hashes: &mut Hashes) {
+        if caps.nodes == usize::MAX {
+            return;
+        }
+        for node in nodes.iter() {
+            self.place(*node, caps, hashes);
+        }
+        for node in nodes.iter_mut() {
+            *node = self.place(*node, caps, hashes);
+        }
+    }
+
     /// Where a node's numbers go: to itself, to `other` of its service, or to the node `other`.
     fn place(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
-        if caps.nodes == usize::MAX {
+        if caps.nodes == usize::MAX || node == OTHER_NODE {
             return node;
         }
         if let Some(place) = self.places.get(&node) {
@@ -341,7 +362,7 @@ impl Bucket {
             members.push(out);
             members.sort_unstable();
             members.dedup();
-            members.into_iter().for_each(|member| self.fold(member, OTHER_NODE));
+            members.into_iter().for_each(|member| self.fold(member, OTHER_NODE, hashes));
         }
         let is_kept = offer != Offer::Refused;
         self.services_known.insert(service, is_kept);
@@ -357,7 +378,7 @@ impl Bucket {
         match kept.offer(caps.operations_per_service, hashes.node(node), node) {
             Offer::Kept => node,
             Offer::Replaced(out) => {
-                self.fold(out, other);
+                self.fold(out, other, hashes);
                 node
             }
             Offer::Refused => other,
@@ -365,7 +386,7 @@ impl Bucket {
     }
 
     /// Moves the numbers of a node that fell out to where its further ones will go.
-    fn fold(&mut self, out: NodeId, into: NodeId) {
+    fn fold(&mut self, out: NodeId, into: NodeId, hashes: &mut Hashes) {
         for place in self.places.values_mut().filter(|place| **place == out) {
             *place = into;
         }
@@ -374,8 +395,10 @@ impl Bucket {
             self.nodes.entry(into).or_default().merge(&stats);
         }
         if let Some(stats) = self.services.remove(&out) {
-            let sums = self.services.entry(into).or_default();
-            sums.apply(Sign::Plus, &stats.tally);
+            self.services.entry(into).or_default().apply(Sign::Plus, &stats.tally);
+            for (version, count) in stats.versions {
+                self.count_version(Sign::Plus, into, version, count, hashes);
+            }
         }
         for flow in self.flows.values_mut() {
             if let Some(count) = flow.touches.remove(&out) {
