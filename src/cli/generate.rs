@@ -176,7 +176,10 @@ impl Target {
 }
 
 pub(super) fn run(args: Args) -> Outcome {
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN);
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(tracing::Level::WARN);
     // Set already where several commands run in one process, as in tests.
     let _ = log.try_init();
     let target = Target::parse(&args.to)?;

@@ -79,7 +79,7 @@ mod tests {
     use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
     use super::*;
-    use crate::demo::producer::{KafkaSettings, KafkaSink};
+    use crate::demo::kafka::{KafkaSettings, KafkaSink};
     use crate::demo::*;
 
     #[test]

@@ -148,6 +148,7 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::{Scenario, Simulation};
 
     fn at(second: u64) -> State {
         state_at(second * SECOND)
@@ -183,5 +184,38 @@ mod tests {
     fn speed_shortens_the_story() {
         let outage = Outage::new(4.0);
         assert_eq!(outage.state_after(30 * SECOND), at(120));
+    }
+
+    /// Shares of failed requests of users, and spans of the control plane per trace, in the 10 s from `second`.
+    fn seen_from(second: u64) -> (f64, f64) {
+        let mut simulation = Simulation::new(Scenario::Outage { speed: 1.0 }, 2);
+        simulation.trace(START);
+        let (mut roots, mut failed, mut control_plane) = (0.0, 0.0, 0.0);
+        for number in 0..2_000 {
+            let spans = simulation.trace(START + second * SECOND + number * SECOND / 200);
+            for span in &spans {
+                let name = &simulation.catalog().template(span.template).name;
+                let is_user = span.parent.is_none() && (name.ends_with(" /*") || name.ends_with(" /api/*"));
+                roots += f64::from(u8::from(is_user));
+                failed += f64::from(u8::from(is_user && span.is_error));
+                control_plane +=
+                    f64::from(u8::from(name.starts_with("GET /api/v1/") || name.contains("k8s.io")));
+            }
+        }
+        (failed / roots, control_plane / 2_000.0)
+    }
+
+    const START: u64 = 1_767_225_600 * SECOND;
+
+    #[test]
+    fn users_feel_nothing_until_the_caches_expire() {
+        let [calm, early, hidden, outage, after] = [5, 70, 100, 140, 200].map(seen_from);
+        assert!(calm.0 < 0.02 && early.0 < 0.02 && after.0 < 0.02, "{calm:?} {early:?} {after:?}");
+        assert!(hidden.0 < 0.08, "caches hide it: {hidden:?}");
+        assert!(outage.0 > 0.5, "flows fail: {outage:?}");
+        assert!(
+            early.1 > 5.0 * calm.1 && hidden.1 > 2.0 * early.1,
+            "the control plane's load: {calm:?} {early:?} {hidden:?}"
+        );
     }
 }

@@ -65,7 +65,7 @@ impl Encoder {
         }
     }
 
-    /// Appends one span to `out`, in the form that [`Encoder::message`] joins.
+    /// Appends one span to `out`, in the form that messages are joined of.
     pub fn span(&mut self, catalog: &Catalog, span: &SimSpan, out: &mut Vec<u8>) {
         self.learn(catalog);
         let number = span.template.0 as usize;

@@ -79,6 +79,8 @@ impl KafkaSink {
         let mut config = client_config(settings);
         let defaults = [
             ("linger.ms", "20"),
+            // Messages without keys are spread one by one, not in bursts to one partition.
+            ("sticky.partitioning.linger.ms", "0"),
             ("compression.type", "lz4"),
             ("message.timeout.ms", "60000"),
             ("queue.buffering.max.kbytes", "131072"),
