@@ -93,6 +93,12 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
         // There the broker assigns.
         properties.remove("partition.assignment.strategy");
     }
+    fix(&mut properties, config);
+    properties
+}
+
+/// Sets what nobody may change.
+fn fix(properties: &mut ClientConfig, config: &KafkaConfig) {
     let fixed = [
         ("bootstrap.servers", config.brokers.as_str()),
         ("group.id", &config.group),
@@ -105,7 +111,6 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
     for (name, value) in fixed {
         properties.set(name, value);
     }
-    properties
 }
 
 /// Properties of the client that only asks: the same connection, no group.

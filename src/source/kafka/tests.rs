@@ -407,12 +407,13 @@ fn a_full_channel_stops_reading_but_not_ending() {
         let running = start(&config, 1, Positions::new());
         let deadline = Instant::now() + PATIENCE;
         let read = || running.telemetry.partitions.all().values().map(|status| status.position).sum::<i64>();
-        while read() < 9 {
+        while read() < 6 {
             assert!(Instant::now() < deadline);
             std::thread::yield_now();
         }
-        // Three records fill a batch; the channel holds eight events, of which three are assignments, and one is kept.
-        assert!(read() <= 27, "{} records were read", read());
+        // One to three records make a batch; the channel holds eight events, of which three are assignments, and one is
+        // kept.
+        assert!(read() <= 6 * 3, "{} records were read", read());
         if is_taken {
             let mut seen = Seen::default();
             seen.until(&running.source.events[0], |seen| seen.count() == 36);
