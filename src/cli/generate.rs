@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::simulated::SimulatedArgs;
 use super::{Failure, Outcome};
 use crate::demo::{
-    BatchSettings, DriveSettings, FileForm, KafkaSettings, KafkaSink, Message, OtlpSink, Pace, Scenario,
-    Simulation, Sink, Summary, Topology, Wire, WriterSink, drive,
+    BatchSettings, DriveSettings, FileForm, KafkaSettings, KafkaSink, Message, OtlpSink, Pace, Simulation,
+    Sink, Summary, Wire, WriterSink, drive,
 };
 use crate::model::UnixNanos;
 
@@ -29,9 +30,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "WHERE")]
     to: String,
 
-    /// What is simulated.
-    #[arg(long, value_enum, default_value_t = ScenarioName::Shop)]
-    scenario: ScenarioName,
+    #[command(flatten)]
+    simulated: SimulatedArgs,
 
     /// Spans per second; 0 is as fast as possible.
     ///
@@ -46,22 +46,6 @@ pub(super) struct Args {
     /// End with the trace that reaches so many spans.
     #[arg(long, value_name = "N")]
     spans: Option<u64>,
-
-    /// Services of the random system of `--scenario scale` [default: 200].
-    #[arg(long, value_name = "N", conflicts_with = "topology", value_parser = clap::value_parser!(u32).range(2..=100_000))]
-    services: Option<u32>,
-
-    /// Services and calls of `--scenario scale`, from lines `caller<TAB>callee<TAB>calls`.
-    #[arg(long, value_name = "FILE")]
-    topology: Option<PathBuf>,
-
-    /// How fast the story of `--scenario outage` goes; at 1 it takes three minutes.
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
-    speed: f64,
-
-    /// The same seed gives the same traces, and byte-identical files.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
 
     /// Spans of about 150 bytes instead of about 580: ids, times, and what says who is called.
     #[arg(long)]
@@ -115,18 +99,6 @@ Examples:
   linchpin generate --to kafka --brokers localhost:9092 --topic otlp_spans --partitions 6 --rate 5000
   linchpin generate --to otlp --endpoint http://localhost:4318 --scenario outage --speed 2
   linchpin generate --to - --scenario known --spans 1000 | linchpin graph -";
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum ScenarioName {
-    /// A web shop of 23 services.
-    Shop,
-    /// The shop, taken down by the roll-out of a telemetry agent.
-    Outage,
-    /// A large system: random, or of a topology file.
-    Scale,
-    /// Every dirty case that traces have, with its expected edges.
-    Known,
-}
 
 fn parse_time(text: &str) -> Result<UnixNanos, String> {
     let cure = "give RFC 3339 in UTC from 1970 to 2554, as 2026-01-01T00:00:00Z";
@@ -183,7 +155,7 @@ pub(super) fn run(args: Args) -> Outcome {
     // Set already where several commands run in one process, as in tests.
     let _ = log.try_init();
     let target = Target::parse(&args.to)?;
-    let mut simulation = Simulation::new(scenario(&args)?, args.seed);
+    let mut simulation = Simulation::new(args.simulated.scenario()?, args.simulated.seed);
     let mut expected = match &args.expected {
         Some(path) => Some((path, create(path)?)),
         None => None,
@@ -209,40 +181,7 @@ fn drive_settings(args: &Args, target: &Target) -> DriveSettings {
     };
     let has_end = args.duration.is_some() || args.spans.is_some();
     let duration = if has_end || !target.is_replay() { args.duration } else { Some(FILE_DURATION) };
-    DriveSettings { pace, rate: args.rate, duration, spans: args.spans, seed: args.seed }
-}
-
-fn scenario(args: &Args) -> Result<Scenario, Failure> {
-    let has_topology = args.topology.is_some() || args.services.is_some();
-    if has_topology && args.scenario != ScenarioName::Scale {
-        let message = "--topology and --services describe the system of --scenario scale: add that";
-        return Err(Failure::Usage(message.to_owned()));
-    }
-    match args.scenario {
-        ScenarioName::Shop => Ok(Scenario::Shop),
-        ScenarioName::Known => Ok(Scenario::Known),
-        ScenarioName::Outage if args.speed.is_finite() && args.speed > 0.0 => {
-            Ok(Scenario::Outage { speed: args.speed })
-        }
-        ScenarioName::Outage => {
-            Err(Failure::Usage(format!("--speed is `{}`: give a number above 0", args.speed)))
-        }
-        ScenarioName::Scale => {
-            let topology = match &args.topology {
-                Some(path) => read_topology(path)?,
-                None => Topology::layered(args.services.unwrap_or(200) as usize, args.seed),
-            };
-            Ok(Scenario::Scale(topology))
-        }
-    }
-}
-
-fn read_topology(path: &Path) -> Result<Topology, Failure> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::Usage(format!("topology `{shown}` cannot be read ({error}): correct --topology"))
-    })?;
-    Topology::parse(&text).map_err(|error| Failure::Usage(format!("topology `{shown}`, {error}")))
+    DriveSettings { pace, rate: args.rate, duration, spans: args.spans, seed: args.simulated.seed }
 }
 
 fn create(path: &Path) -> Result<std::fs::File, Failure> {

@@ -13,6 +13,7 @@ mod generate;
 mod graph;
 mod pipeline;
 mod serve;
+mod simulated;
 
 use std::process::ExitCode;
 use std::time::SystemTime;
