@@ -383,7 +383,7 @@ fn another_value(knob: &Knob) -> Config {
     let mut candidates: Vec<Value> =
         ["17s", "33MiB", "b:1", "0.5", "5", "true", "debug", "json", "x/y"].map(Value::from).to_vec();
     candidates
-        .extend(["otlp_json", "partition", "namespace_and_address", "never"].map(|text| Value::from(text)));
+        .extend(["otlp_json", "partition", "namespace_and_address", "never"].map(Value::from));
     candidates.extend([
         Value::from(5_000),
         Value::from(5_000_000),

@@ -43,8 +43,7 @@ impl Closed {
 
     /// Builds the blocks that end within `ended` (block ends, in minutes) and are not there yet.
     pub fn roll_up(&mut self, ended: Range<u32>, hashes: &mut Hashes) {
-        for level in 1..WIDTHS.len() {
-            let width = WIDTHS[level];
+        for (level, width) in WIDTHS.into_iter().enumerate().skip(1) {
             let first = ended.start.saturating_sub(width);
             let mut starts: Vec<u32> = self.blocks[level - 1]
                 .range(first..ended.end)

@@ -63,7 +63,7 @@ fn facts(symbols: &Symbols, row: &Row) -> Facts {
         flows: vec![FlowRequest {
             root: caller,
             name: symbols.intern(&format!("f{}", row.caller.1)),
-            is_refined: row.caller.0 % 2 == 0,
+            is_refined: row.caller.0.is_multiple_of(2),
             is_error: row.is_error,
             duration_ns: row.nanos,
             sampling: Sampling::UNKNOWN,

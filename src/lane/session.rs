@@ -17,6 +17,9 @@ pub struct Part {
     pub spans: Vec<Span>,
 }
 
+/// Tail fragments by log minute, in order.
+type Tails = Vec<(Minute, Vec<Span>)>;
+
 /// One trace in the table. `S` is what is shown of it while it is only quiet.
 pub(super) struct Session<S> {
     pub trace: TraceId,
@@ -31,7 +34,7 @@ pub(super) struct Session<S> {
     pending_len: u32,
     chain: Option<Chain>,
     /// Tail fragments not handed over yet.
-    tails: Option<Box<Vec<(Minute, Vec<Span>)>>>,
+    tails: Option<Box<Tails>>,
     /// When it must be looked at again, in log time.
     pub due: LogMillis,
     /// Second of log time it is queued for.

@@ -4,6 +4,7 @@
 //! how many of whose messages went where is not known, and a product of the two would be a lie.
 
 use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::select::{Edges, Key, Names};
@@ -24,10 +25,10 @@ pub(super) fn collapse(bucket: &Bucket, edges: &mut Edges, names: &mut Names) {
         }
     }
     for (edge, via) in sharing(edges, names) {
-        if !joined.contains_key(&edge) {
+        if let Entry::Vacant(free) = joined.entry(edge) {
+            free.insert(EdgeStats::default());
             edges.unjoined.insert(edge);
             edges.via.entry(edge).or_default().extend(via);
-            joined.insert(edge, EdgeStats::default());
         }
     }
     edges.known.retain(|(caller, callee, ..), _| !is_destination(caller) && !is_destination(callee));

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::cli::files;
 use crate::config::Config;
+use crate::demo::{Scenario, Topology};
 use crate::export::document::{GraphDocument, NodeDocument};
 use crate::export::{Freshness, graph_document};
 use crate::query::{self, GraphQuery, TimeRange};
