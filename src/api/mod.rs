@@ -1,6 +1,6 @@
 //! HTTP: routes to answers. Reads snapshots and counters, never writes.
 //!
-//! Enters: an [`AppState`] whose [`Answers`] know the live graph. Leaves: one [`router`] for a listener.
+//! Enters: an [`AppState`] whose [`Answers`] know the live graph. Leaves: one [`router()`] for a listener.
 //! Guaranteed: every route is in `/openapi.json`, every error is `{"error":{"code","message"}}`,
 //! at most [`MAX_QUERIES`] answers are computed at a time and none is waited for longer than [`REQUEST_TIMEOUT`].
 

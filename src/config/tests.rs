@@ -382,8 +382,7 @@ fn every_knob_says_what_it_does_and_why_and_its_default_is_allowed() {
 fn another_value(knob: &Knob) -> Config {
     let mut candidates: Vec<Value> =
         ["17s", "33MiB", "b:1", "0.5", "5", "true", "debug", "json", "x/y"].map(Value::from).to_vec();
-    candidates
-        .extend(["otlp_json", "partition", "namespace_and_address", "never"].map(Value::from));
+    candidates.extend(["otlp_json", "partition", "namespace_and_address", "never"].map(Value::from));
     candidates.extend([
         Value::from(5_000),
         Value::from(5_000_000),

@@ -3,7 +3,7 @@
 //! Enters: a [`Scenario`] and a seed. Leaves: traces ([`Simulation`]), the messages that agents would send of them
 //! ([`Batcher`]), and the edges that a correct mapper finds in them ([`Truth`]).
 //! All of that is a function of scenario, seed and the times given: no clock, no I/O.
-//! [`drive`] sets the pace, and sinks take the messages to a file, an OTLP endpoint or Kafka.
+//! [`drive()`] sets the pace, and sinks take the messages to a file, an OTLP endpoint or Kafka.
 
 mod batch;
 mod broker;

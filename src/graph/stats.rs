@@ -86,6 +86,10 @@ impl Exemplars {
     /// Offers a trace.
     pub fn offer(&mut self, trace: TraceId) {
         let rank = |trace: &TraceId| (trace.mixed(Exemplars::SEED), *trace);
+        // The usual case once a few traces were seen: it ranks behind all that are kept.
+        if self.0.len() == Exemplars::MAX && self.0.last().is_some_and(|last| rank(last) < rank(&trace)) {
+            return;
+        }
         if let Err(at) = self.0.binary_search_by_key(&rank(&trace), rank)
             && at < Exemplars::MAX
         {

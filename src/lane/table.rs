@@ -35,8 +35,9 @@ pub struct Lane<S> {
     slab: SpanSlab,
     /// Slots to look at, by second of log time.
     due: BTreeMap<i64, Vec<u32>>,
-    /// Slots that got a span, with the wall clock at which they may be quiet, milliseconds.
+    /// Slots that got a span, with the wall clock at which they may be quiet, milliseconds; each slot once at most.
     waiting: VecDeque<(u32, u64)>,
+    is_waiting: Vec<bool>,
     watermark: LogMillis,
     spans: Spans,
     event_clamp: LogMillis,
@@ -67,6 +68,7 @@ impl<S> Lane<S> {
             slab: SpanSlab::new(),
             due: BTreeMap::new(),
             waiting: VecDeque::new(),
+            is_waiting: Vec::new(),
             watermark: LogMillis::MIN,
             spans: Spans {
                 gap: config.gap.as_millis() as LogMillis,
@@ -87,7 +89,7 @@ impl<S> Lane<S> {
         session.last_arrival = now;
         if session.unseen_since.is_none() {
             session.unseen_since = Some(now);
-            self.waiting.push_back((slot, now + self.quiet_ms));
+            self.await_quiet(slot, now + self.quiet_ms);
         }
         self.queue(slot);
     }
@@ -117,10 +119,12 @@ impl<S> Lane<S> {
 
     /// Shows the sessions that fell quiet, and those that were not for long.
     ///
+    /// It need not be called: what is not shown is counted all the same once it is closed.
     /// `show` gets what was shown of a session before and all its parts now.
     pub fn show_quiet(&mut self, now: u64, show: &mut impl FnMut(Option<S>, Vec<Part>) -> S) {
         while let Some((slot, due)) = self.waiting.front().copied().filter(|(_, due)| *due <= now) {
             self.waiting.pop_front();
+            self.is_waiting[slot as usize] = false;
             let Some(session) = self.slots[slot as usize].as_mut() else { continue };
             let Some(unseen_since) = session.unseen_since else { continue };
             let is_quiet = session.last_arrival + self.quiet_ms <= now;
@@ -128,7 +132,7 @@ impl<S> Lane<S> {
             let is_overdue = unseen_since + 5 * self.quiet_ms <= now;
             if !is_quiet && !is_overdue {
                 let next = session.last_arrival + self.quiet_ms;
-                self.waiting.push_back((slot, next.max(due + 1)));
+                self.await_quiet(slot, next.max(due + 1));
                 continue;
             }
             session.unseen_since = None;
@@ -148,6 +152,14 @@ impl<S> Lane<S> {
             traces,
             spans: self.slab.len(),
             bytes: self.slab.bytes() + sessions + self.by_trace.capacity() * (size_of::<u32>() + 1),
+        }
+    }
+
+    fn await_quiet(&mut self, slot: u32, due: u64) {
+        let slots = self.slots.len();
+        self.is_waiting.resize(slots, false);
+        if !std::mem::replace(&mut self.is_waiting[slot as usize], true) {
+            self.waiting.push_back((slot, due));
         }
     }
 
@@ -203,7 +215,8 @@ impl<S> Lane<S> {
             let shown = session.shown.take();
             if !is_drained && session.unseen_since.is_none() {
                 session.unseen_since = Some(session.last_arrival);
-                self.waiting.push_back((slot, session.last_arrival + self.quiet_ms));
+                let due = session.last_arrival + self.quiet_ms;
+                self.await_quiet(slot, due);
             }
             self.hand_over(outcome.parts, shown, is_as_shown, on_event);
         }

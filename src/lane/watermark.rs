@@ -28,6 +28,11 @@ impl Watermark {
         }
     }
 
+    /// How far the fastest input is; `None` while none has said anything.
+    pub fn newest(&self) -> Option<LogMillis> {
+        self.inputs.values().copied().max().flatten()
+    }
+
     /// The smallest over all inputs; `None` while one has said nothing.
     pub fn get(&self) -> Option<LogMillis> {
         self.inputs.values().copied().min().flatten()

@@ -15,6 +15,8 @@ use crate::telemetry::Telemetry;
 
 /// How often quiet sessions are looked for.
 const TICK: Duration = Duration::from_millis(100);
+/// An input whose log time is further back than this is not current: quiet sessions are not shown, only counted.
+const CATCHING_UP_MS: LogMillis = 30_000;
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 pub(super) struct LaneWorker {
@@ -178,6 +180,14 @@ impl LaneWorker {
     fn tick(&mut self) {
         let now = wall_clock_ms();
         for (id, state) in &mut self.lanes {
+            let watermark = if self.routing.mode == LaneMode::Merged { &self.merged } else { &state.own };
+            // While catching up log time runs faster than the clock: sessions are closed before they fall quiet.
+            if watermark
+                .newest()
+                .is_none_or(|newest| newest.saturating_add(CATCHING_UP_MS) < now as LogMillis)
+            {
+                continue;
+            }
             let sink = &mut self.sink;
             state.lane.show_quiet(now, &mut |before, parts| sink.show(*id, before, parts));
         }
