@@ -84,7 +84,7 @@ fn span(number: u64, is_rich: bool) -> Span {
         } else {
             vec![text("http.route", format!("/items{}", number % 40)), text("http.request.method", "GET")]
         },
-        status: Some(Status { code: i32::from(number % 50 == 0) * 2, ..Default::default() }),
+        status: Some(Status { code: i32::from(number.is_multiple_of(50)) * 2, ..Default::default() }),
         flags: 0x101,
         ..Default::default()
     }
