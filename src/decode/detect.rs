@@ -67,6 +67,9 @@ pub(super) fn guess(bytes: &[u8]) -> Guess {
 fn guess_object(json: &[u8]) -> Guess {
     let start = &json[..json.len().min(SEARCHED_BYTES)];
     let has = |needle: &str| start.windows(needle.len()).any(|part| part == needle.as_bytes());
+    if !begins_with(&json[1..], b"\"}") {
+        return Guess::Unknown;
+    }
     match first_key(json) {
         None | Some(b"resourceSpans") => Guess::Known(Format::OtlpJson),
         Some(b"resourceMetrics" | b"resourceLogs") => Guess::Other("OTLP JSON of metrics or logs"),
@@ -85,7 +88,9 @@ fn guess_object(json: &[u8]) -> Guess {
 fn guess_array(json: &[u8]) -> Guess {
     let start = &json[..json.len().min(SEARCHED_BYTES)];
     let has = |needle: &str| start.windows(needle.len()).any(|part| part == needle.as_bytes());
-    if has("\"resourceSpans\"") {
+    if !begins_with(&json[1..], b"{]") {
+        Guess::Unknown
+    } else if has("\"resourceSpans\"") {
         Guess::Other("an array of OTLP JSON documents (give one document a line instead)")
     } else if has("\"binaryAnnotations\"") {
         Guess::Other("Zipkin v1 JSON")
@@ -96,6 +101,11 @@ fn guess_array(json: &[u8]) -> Guess {
     } else {
         Guess::Other("a JSON array, but not of a trace format that is known")
     }
+}
+
+/// Is the first byte that is no white space one of these?
+fn begins_with(text: &[u8], bytes: &[u8]) -> bool {
+    text.trim_ascii_start().first().is_some_and(|first| bytes.contains(first))
 }
 
 /// The first key of an object, `None` for an empty one.
@@ -186,6 +196,8 @@ mod tests {
             (r#"{"data":[{"traceID":"1","spans":[]}]}"#, Guess::Other("Jaeger API JSON")),
             (r#"{"traceId":"AA==","operationName":"x"}"#, Guess::Other("Jaeger span JSON")),
             (r#"{"traceId":"1","id":"2"}"#, Guess::Other("Zipkin v2 JSON (a single span)")),
+            ("[package]", Guess::Unknown),
+            ("{x}", Guess::Unknown),
             (r#"[{"traceId":"1","id":"2"}]"#, Guess::Other("Zipkin v2 JSON")),
             (r#"[{"traceId":"1","binaryAnnotations":[]}]"#, Guess::Other("Zipkin v1 JSON")),
         ];

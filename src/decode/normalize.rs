@@ -144,14 +144,7 @@ impl Normalizer {
         attributes: &Slots<'_>,
         tally: &mut Tally,
     ) -> Result<SpanRecord, Reason> {
-        let trace = raw.trace.ok_or(Reason::NoTraceId)?;
-        let id = raw.id.ok_or(Reason::NoSpanId)?;
-        let parent = match raw.parent {
-            Parent::None => SpanId::NONE,
-            Parent::Id(parent) => parent,
-            // As a root it would be a flow that nobody asked for.
-            Parent::Unusable => return Err(Reason::NoSpanId),
-        };
+        let (trace, id, parent) = ids(raw)?;
         if resource.is_own {
             return Err(Reason::OwnSpan);
         }
@@ -245,6 +238,19 @@ impl Normalizer {
         let known = KnownPeer { id: PeerId(self.symbols.peers.intern(peer)), name };
         self.peers.insert(&self.scratch, known);
         known
+    }
+}
+
+/// Trace, span and parent.
+#[inline]
+fn ids(raw: &RawSpan<'_>) -> Result<(TraceId, SpanId, SpanId), Reason> {
+    let trace = raw.trace.ok_or(Reason::NoTraceId)?;
+    let id = raw.id.ok_or(Reason::NoSpanId)?;
+    match raw.parent {
+        Parent::None => Ok((trace, id, SpanId::NONE)),
+        Parent::Id(parent) => Ok((trace, id, parent)),
+        // As a root it would be a flow that nobody asked for.
+        Parent::Unusable => Err(Reason::NoSpanId),
     }
 }
 

@@ -166,9 +166,28 @@ fn link(mut fields: Reader<'_>) -> Result<RawLink, Fault> {
     Ok(link)
 }
 
-/// The value is looked into only where the key is known, and only then: most attributes are never used.
+/// A key and then its value is what everybody writes. The value is looked into only where the key is known.
 #[inline(always)]
-fn attribute<'r>(mut fields: Reader<'r>, slots: &mut Slots<'r>) -> Result<(), Fault> {
+fn attribute<'r>(message: Reader<'r>, slots: &mut Slots<'r>) -> Result<(), Fault> {
+    let mut fields = message;
+    if fields.tag()? == Some(tag::KEY_VALUE_KEY) {
+        let key = fields.bytes()?;
+        if fields.tag()? == Some(tag::KEY_VALUE_VALUE) {
+            let value = fields.message()?;
+            if fields.rest().is_empty() {
+                if let Some(key) = Key::find(key) {
+                    slots.set(key, any_value(value, Value::Absent)?);
+                }
+                return Ok(());
+            }
+        }
+    }
+    unusual_attribute(message, slots)
+}
+
+/// Fields in any order and number, as protobuf allows.
+#[cold]
+fn unusual_attribute<'r>(mut fields: Reader<'r>, slots: &mut Slots<'r>) -> Result<(), Fault> {
     let mut key: &[u8] = b"";
     let mut message = None;
     let mut earlier = Value::Absent;

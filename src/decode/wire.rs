@@ -14,8 +14,8 @@ pub(super) struct Fault {
     pub detail: &'static str,
 }
 
-/// Deepest nesting of groups (long deprecated, so an honest producer has none).
-const MAX_GROUP_DEPTH: u32 = 32;
+/// Deepest nesting of groups (long deprecated, so an honest producer has none); prost stops at the same.
+const MAX_GROUP_DEPTH: u32 = 100;
 
 const VARINT: u32 = 0;
 const FIXED64: u32 = 1;
