@@ -203,6 +203,7 @@ impl<'a> Linker<'a> {
             caller_ns: is_asking.then_some(duration_ns(caller)),
             callee_ns: Some(duration_ns(callee)),
             start: if is_asking { caller.start } else { callee.start },
+            // LINK-SAMPLING: the call is seen only where both spans were kept.
             sampling: caller.sampling.joint(callee.sampling),
             ..new_call(caller_node, callee_node)
         };

@@ -1,5 +1,5 @@
 //! Messages: producer → destination → consumer. Each side counts its own half at the destination;
-//! a parent or a link inside the trace joins the two (LINK-MSG-* in `docs/LINKING.md`).
+//! a parent or a link inside the trace joins the two (the messaging rules of `docs/LINKING.md`).
 
 use std::collections::HashSet;
 

@@ -73,9 +73,11 @@ impl Analyzer {
             true => Vec::new(),
             false => flow::requests(&tree, &seen, &self.flow_rules, &mut self.names),
         };
+        // LINK-LATE: what came after its trace's session counts for edges only.
         if is_tail {
             tallies.iter_mut().for_each(|(_, tally)| tally.tail_spans = tally.spans);
         }
+        // LINK-MINUTE: the root's start, within the clamp around its log time.
         let start = start_of(&tree);
         let at = start.clamp(scope.earliest, scope.latest);
         let mut facts = Facts {

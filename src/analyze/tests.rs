@@ -85,6 +85,7 @@ fn check(trace: &str, expected: &[&str]) {
     assert_eq!(analyze(trace).calls(), expected, "for\n{trace}");
 }
 
+/// LINK-PAIR
 #[test]
 fn link_pair_client_and_server_are_one_call() {
     check(
@@ -95,6 +96,7 @@ fn link_pair_client_and_server_are_one_call() {
     );
 }
 
+/// LINK-INTERNAL
 #[test]
 fn link_internal_spans_between_client_and_server_do_not_break_the_pair() {
     check(
@@ -107,6 +109,7 @@ fn link_internal_spans_between_client_and_server_do_not_break_the_pair() {
     );
 }
 
+/// LINK-KINDLESS
 #[test]
 fn link_kindless_a_change_of_service_is_a_call() {
     check(
@@ -117,6 +120,7 @@ fn link_kindless_a_change_of_service_is_a_call() {
     );
 }
 
+/// LINK-SERVER-SERVER
 #[test]
 fn link_server_server_without_a_client_span() {
     check(
@@ -126,6 +130,7 @@ fn link_server_server_without_a_client_span() {
     );
 }
 
+/// LINK-NESTED
 #[test]
 fn link_nested_spans_of_one_service_are_no_call() {
     let checked = analyze(
@@ -139,6 +144,7 @@ fn link_nested_spans_of_one_service_are_no_call() {
     assert_eq!(checked.tally("web").self_calls, 0);
 }
 
+/// LINK-PROXY
 #[test]
 fn link_proxy_with_one_client_span_in_the_middle() {
     check(
@@ -150,6 +156,7 @@ fn link_proxy_with_one_client_span_in_the_middle() {
     );
 }
 
+/// LINK-LEAF
 #[test]
 fn link_leaf_inner_clients_speak_for_the_ones_that_wrap_them() {
     check(
@@ -165,6 +172,7 @@ fn link_leaf_inner_clients_speak_for_the_ones_that_wrap_them() {
     );
 }
 
+/// LINK-LEAF
 #[test]
 fn link_leaf_without_any_peer_is_counted_not_guessed() {
     let checked = analyze("web server /pay 0..100\n  web client charge 10..60");
@@ -172,6 +180,7 @@ fn link_leaf_without_any_peer_is_counted_not_guessed() {
     assert_eq!(checked.tally("web").clients_without_peer, 1);
 }
 
+/// LINK-SELF
 #[test]
 fn link_self_calls_are_counted_and_shown_on_request() {
     let trace = "web server /pay 0..100
@@ -185,6 +194,7 @@ fn link_self_calls_are_counted_and_shown_on_request() {
     assert_eq!(analyze_with(&config, trace).calls(), ["web:/pay -> web:/rates paired"]);
 }
 
+/// LINK-SHARED-ID
 #[test]
 fn link_shared_id_of_client_and_server() {
     check(
@@ -196,6 +206,7 @@ fn link_shared_id_of_client_and_server() {
     );
 }
 
+/// LINK-HEADLESS
 #[test]
 fn link_headless_servers_are_unresolved_unless_they_name_their_caller() {
     let checked = analyze("bank server charge 12..55 orphan ext=bank.example.com");
@@ -205,6 +216,7 @@ fn link_headless_servers_are_unresolved_unless_they_name_their_caller() {
     check("bank server charge 12..55 orphan svc=web", &["web -> bank:charge inferred"]);
 }
 
+/// LINK-DATABASE
 #[test]
 fn link_database_is_inferred_from_its_callers_even_below_wrappers() {
     check(
@@ -215,6 +227,7 @@ fn link_database_is_inferred_from_its_callers_even_below_wrappers() {
     );
 }
 
+/// LINK-FANOUT
 #[test]
 fn link_fanout_one_client_several_servers() {
     check(
@@ -226,6 +239,7 @@ fn link_fanout_one_client_several_servers() {
     );
 }
 
+/// LINK-RETRY
 #[test]
 fn link_retry_attempts_follow_a_failure_or_say_so() {
     check(
@@ -247,6 +261,7 @@ fn link_retry_attempts_follow_a_failure_or_say_so() {
     );
 }
 
+/// LINK-ERRORS
 #[test]
 fn link_errors_of_both_sides_are_kept_apart() {
     check(
@@ -259,6 +274,7 @@ fn link_errors_of_both_sides_are_kept_apart() {
     );
 }
 
+/// LINK-DUPLICATE
 #[test]
 fn link_duplicate_spans_count_once() {
     let trace = "web server / 0..100
@@ -274,6 +290,7 @@ fn link_duplicate_spans_count_once() {
     assert_eq!(facts.calls, analyzer.analyze(TraceId(1), once, Scope::WHOLE).calls);
 }
 
+/// LINK-LOOP
 #[test]
 fn link_loop_of_parents_is_cut_at_the_smallest_id() {
     let checked = analyze(
@@ -286,6 +303,7 @@ fn link_loop_of_parents_is_cut_at_the_smallest_id() {
     assert_eq!(checked.tally("a").orphans, 1);
 }
 
+/// LINK-REMOTE-FLAG
 #[test]
 fn link_remote_flag_finds_hops_and_keeps_local_children_in_their_unit() {
     check(
@@ -301,6 +319,7 @@ fn link_remote_flag_finds_hops_and_keeps_local_children_in_their_unit() {
     assert_eq!(analyze_with(&config, trace).calls(), ["web:/ -> web:shard parent"]);
 }
 
+/// LINK-NO-SERVICE
 #[test]
 fn link_no_service_belongs_to_whoever_stands_above() {
     check(
@@ -311,6 +330,7 @@ fn link_no_service_belongs_to_whoever_stands_above() {
     );
 }
 
+/// LINK-MSG-DESTINATION
 #[test]
 fn link_msg_destination_stands_between_producer_and_consumer() {
     let checked = analyze(
@@ -325,6 +345,7 @@ fn link_msg_destination_stands_between_producer_and_consumer() {
     assert_eq!(checked.joined(), ["shop:/buy -> mail:consume paired async via kafka/orders kafka/orders"]);
 }
 
+/// LINK-MSG-PARENT
 #[test]
 fn link_msg_parent_of_two_consumers() {
     check(
@@ -340,6 +361,7 @@ fn link_msg_parent_of_two_consumers() {
     );
 }
 
+/// LINK-MSG-LINK
 #[test]
 fn link_msg_link_joins_inside_the_trace() {
     let checked = analyze(
@@ -355,6 +377,7 @@ fn link_msg_link_joins_inside_the_trace() {
     assert_eq!(checked.joined(), ["shop:/buy -> mail:consume link async via kafka/orders kafka/orders"]);
 }
 
+/// LINK-MSG-BATCH
 #[test]
 fn link_msg_batch_of_k_links_is_k_messages() {
     let checked = analyze(
@@ -378,6 +401,7 @@ fn link_msg_batch_of_k_links_is_k_messages() {
     assert_eq!(durations, [20_000_000], "one span has one duration, however many messages it worked on");
 }
 
+/// LINK-MSG-EXCHANGE
 #[test]
 fn link_msg_exchange_feeds_the_queue_once_per_message() {
     let checked = analyze(
@@ -398,6 +422,7 @@ fn link_msg_exchange_feeds_the_queue_once_per_message() {
     assert_eq!(checked.joined().len(), 2);
 }
 
+/// LINK-MSG-ROOT
 #[test]
 fn link_msg_root_consumer_is_fed_by_its_destination_not_by_a_user() {
     check(
@@ -406,6 +431,7 @@ fn link_msg_root_consumer_is_fed_by_its_destination_not_by_a_user() {
     );
 }
 
+/// LINK-MSG-RECEIVE
 #[test]
 fn link_msg_receive_is_the_fetch_before_the_processing() {
     check(
@@ -421,6 +447,7 @@ fn link_msg_receive_is_the_fetch_before_the_processing() {
     );
 }
 
+/// LINK-MSG-RECEIVE
 #[test]
 fn link_msg_receive_under_its_processing_keeps_the_producer() {
     let checked = analyze(
@@ -434,6 +461,7 @@ fn link_msg_receive_under_its_processing_keeps_the_producer() {
     );
 }
 
+/// LINK-MSG-CREATE
 #[test]
 fn link_msg_create_spans_carry_the_messages() {
     check(
@@ -446,6 +474,7 @@ fn link_msg_create_spans_carry_the_messages() {
     );
 }
 
+/// LINK-MSG-DESTINATION
 #[test]
 fn link_msg_destination_of_one_side_serves_both() {
     check(
@@ -460,6 +489,7 @@ fn link_msg_destination_of_one_side_serves_both() {
     );
 }
 
+/// LINK-SAMPLING
 #[test]
 fn link_sampling_is_joint() {
     let checked = analyze(
@@ -470,6 +500,7 @@ fn link_sampling_is_joint() {
     assert_eq!(checked.facts.calls[0].sampling.weight(), 4 * crate::model::WEIGHT_ONE);
 }
 
+/// LINK-MINUTE
 #[test]
 fn link_minute_is_the_roots_and_clamped() {
     let symbols = Symbols::new(1000);
@@ -483,6 +514,7 @@ fn link_minute_is_the_roots_and_clamped() {
     assert_eq!((clamped.minute, clamped.is_clamped), (minute(61_000_000_000), true));
 }
 
+/// LINK-LATE
 #[test]
 fn link_late_tails_count_edges_but_no_flow() {
     let symbols = Symbols::new(1000);

@@ -101,6 +101,7 @@ impl TraceTree {
     }
 }
 
+/// LINK-NESTED: spans of one service under each other are no hop.
 /// LINK-REMOTE-FLAG: OTLP's flags decide where the spans' kinds do not.
 fn hop_between(parent: &Span, child: &Span, names: &mut Names) -> Hop {
     // LINK-NO-SERVICE: a span that names no service belongs to whoever stands above it.

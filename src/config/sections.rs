@@ -124,8 +124,8 @@ sections! {
         /// 16 MiB is far above Kafka's own default of 1 MB, and keeps a broken producer from filling the memory.
         facts max_record_size: u64 as Bytes = 16 << 20, sized(1 << 10);
         /// Bytes fetched ahead of decoding, over all partitions.
-        /// 64 MiB keep decoding busy over the network's pauses; more only costs memory.
-        process queue_size: u64 as Bytes = 64 << 20, sized(1 << 10);
+        /// 32 MiB keep decoding busy over the network's pauses; more only costs memory.
+        process queue_size: u64 as Bytes = 32 << 20, sized(1 << 10);
     }
 
     /// How the log is cut into independent machines.

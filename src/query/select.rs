@@ -86,7 +86,7 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
         Some(focus) => around(focus, query, &nodes, &mut kept)?,
         None => ends(&kept, &nodes),
     };
-    // Services without edges are part of the map; after a filter on edges they would only be noise.
+    // LINK-ISOLATED: services without edges are part of the map; after a filter on edges they would only be noise.
     let shows_isolated = query.focus.is_none() && query.min_calls == 0 && !query.errors_only;
     nodes.retain(|node, entry| {
         let is_isolated = shows_isolated && node.kind == NodeKind::Service && matches(node, &names, query);
