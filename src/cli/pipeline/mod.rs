@@ -10,6 +10,9 @@ mod decode_worker;
 mod lane_worker;
 mod timing;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
