@@ -16,7 +16,7 @@ use crate::source::file::{self, Progress, ReadOptions};
 use crate::telemetry::{Reason, Telemetry};
 
 /// Memory that a span takes until the last file is read, bytes; measured with `linchpin graph` on 3 million spans.
-const BYTES_PER_SPAN: u64 = 160;
+const BYTES_PER_SPAN: u64 = 110;
 /// A file that is read longer than this shows how far it is.
 const PROGRESS_STEP: u64 = 16 << 20;
 const LANE: u32 = 0;

@@ -14,3 +14,6 @@ mod cli;
 
 /// The whole way from a topic to the graph.
 mod on_kafka;
+
+/// The page of the demo, in a real browser.
+mod in_browser;
