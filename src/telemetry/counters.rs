@@ -42,7 +42,7 @@ pub enum Reason {
     Shed,
     /// A span of a log second with more than twice the budget.
     Overload,
-    /// A span of a service without a name.
+    /// A span that names no service: it belongs to the service above it, and to none where there is none.
     NoService,
     /// The same span again within its session.
     Duplicate,
@@ -95,7 +95,7 @@ pub struct Counters {
     pub spans: Counter,
     /// Spans whose end lay before their start; they count with a duration of zero.
     pub negative_durations: Counter,
-    /// Spans that name no service; they are counted by reason too.
+    /// Names longer than `names.max_length`; they were cut.
     pub names_truncated: Counter,
     /// Strings that were not UTF-8; the bad bytes were replaced.
     pub invalid_utf8: Counter,
@@ -111,7 +111,7 @@ pub struct Counters {
     pub log_gaps: Counter,
     /// Traces closed.
     pub traces: Counter,
-    /// Sampled log lines about bad input.
+    /// What did not reach the graph, by reason.
     dropped: [Counter; Reason::ALL.len()],
 }
 
