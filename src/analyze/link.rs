@@ -3,7 +3,6 @@
 //! Enters: a [`TraceTree`]. Leaves: calls, each counted once, and what explains the missing ones.
 
 use super::facts::{Call, Evidence, Joined, Tally};
-use super::messaging::Messages;
 use super::names::Names;
 use super::tree::{Hop, Parent, SpanIdx, TraceTree};
 use crate::model::{MessagingOperation, NodeId, NodeKind, Peer, Sampling, Span, SpanKind};
@@ -60,22 +59,21 @@ impl<'a> Linker<'a> {
         }
     }
 
-    /// Runs all rules.
-    pub fn link(&mut self) {
+    /// Links the calls between units.
+    ///
+    /// Gives the spans that took a message though their kind does not say so; `None` where nothing is sent or taken.
+    pub fn link_calls(&mut self) -> Option<Vec<SpanIdx>> {
         self.tally_spans();
-        let mut has_messaging = false;
+        let mut has_messages = false;
         let mut further_takes = Vec::new();
         for idx in 0..self.tree.spans.len() {
             let role = self.role(idx);
-            has_messaging |= matches!(role, Role::Send | Role::Take);
+            has_messages |= matches!(role, Role::Send | Role::Take);
             if role != Role::Take && self.tree.is_local_root(idx) {
                 self.link_arrival(idx, &mut further_takes);
             }
         }
-        if has_messaging {
-            Messages::new(self).link(further_takes);
-        }
-        self.link_leaves();
+        has_messages.then_some(further_takes)
     }
 
     pub fn span(&self, idx: SpanIdx) -> &'a Span {
@@ -250,7 +248,7 @@ impl<'a> Linker<'a> {
     }
 
     /// LINK-LEAF, LINK-DATABASE: asking spans that nobody answered name their peer themselves, the innermost one first.
-    fn link_leaves(&mut self) {
+    pub fn link_leaves(&mut self) {
         for position in (0..self.tree.top_down.len()).rev() {
             let idx = self.tree.top_down[position];
             if self.is_covered[idx] || self.role(idx) != Role::Ask {

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::model::{Minute, Span, Symbols, TraceId, UnixNanos};
 use link::Linker;
+use messaging::Messages;
 use names::Names;
 use tree::{Parent, TraceTree};
 
@@ -65,7 +66,10 @@ impl Analyzer {
     pub fn analyze(&mut self, trace: TraceId, spans: Vec<Span>, scope: Scope) -> Facts {
         let tree = TraceTree::build(spans, &mut self.names);
         let mut linker = Linker::new(&tree, &mut self.names, self.self_calls);
-        linker.link();
+        if let Some(further_takes) = linker.link_calls() {
+            Messages::new(&mut linker).link(further_takes);
+        }
+        linker.link_leaves();
         let Linker { mut seen, joined, mut tallies, .. } = linker;
         retry::mark_attempts(&tree, &mut seen);
         let is_tail = scope.tail_minute.is_some();
