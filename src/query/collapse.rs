@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::select::{Edges, Key, Names};
+use super::rollup::{Edges, Key, Names};
 use crate::analyze::Evidence;
 use crate::graph::{Bucket, EdgeStats};
 use crate::model::{FastMap, Node, NodeKind, Protocol};

@@ -5,6 +5,7 @@ mod answer;
 mod collapse;
 mod flows;
 mod request;
+mod rollup;
 mod select;
 mod snapshot;
 

@@ -8,61 +8,10 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::alias::Aliases;
 use super::collapse;
 use super::request::{Direction, GraphQuery, Level, QueryError};
+use super::rollup::{Edges, Key, Names, SetOf, roll_up};
 use super::snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
 use crate::graph::{Bucket, EdgeStats, NodeStats, Reading};
-use crate::model::symbols::TableView;
-use crate::model::{FastMap, Node, NodeId, NodeKind, Protocol, Symbol, Symbols};
-
-/// An edge between nodes of the answer's level.
-pub(super) type Key = (Node, Node, Protocol, bool);
-
-/// Edges of the answer's level while it is made.
-pub(super) struct Edges {
-    pub known: FastMap<Key, EdgeStats>,
-    /// Of collapsed edges: destinations between.
-    pub via: FastMap<Key, BTreeSet<Arc<str>>>,
-    /// Of collapsed edges: those whose sides only share a destination.
-    pub unjoined: SetOf<Key>,
-}
-
-type SetOf<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
-
-/// Names and the level's view of nodes.
-pub(super) struct Names<'a> {
-    pub symbols: &'a Symbols,
-    nodes: TableView<Node>,
-    aliases: Aliases,
-    level: Level,
-}
-
-impl<'a> Names<'a> {
-    /// The node of the answer's level that a counted node belongs to.
-    pub fn rolled_up(&mut self, id: NodeId) -> Node {
-        let node = *self.nodes.get(&self.symbols.nodes, id.0);
-        let node = self.aliases.resolve(node);
-        match (self.level, node.kind) {
-            (Level::Operation, _) => node,
-            (Level::Namespace, NodeKind::Service) => {
-                Node { name: node.namespace, operation: Symbol::EMPTY, ..node }
-            }
-            _ => Node { operation: Symbol::EMPTY, ..node },
-        }
-    }
-
-    pub fn text(&self, symbol: Symbol) -> Arc<str> {
-        self.symbols.text(symbol)
-    }
-
-    fn is_alias(&mut self, id: NodeId) -> bool {
-        let node = *self.nodes.get(&self.symbols.nodes, id.0);
-        node.kind == NodeKind::External && self.aliases.resolve(node) != node
-    }
-
-    fn is_one_service(&self, a: &Node, b: &Node) -> bool {
-        let service = |node: &Node| Node { operation: Symbol::EMPTY, ..*node };
-        self.level != Level::Namespace && service(a) == service(b)
-    }
-}
+use crate::model::{FastMap, Node, NodeKind, Symbol, Symbols};
 
 /// Answers a graph question from what was read.
 ///
@@ -71,7 +20,7 @@ impl<'a> Names<'a> {
 pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Result<GraphSnapshot, QueryError> {
     let bucket = &reading.bucket;
     let aliases = Aliases::learn(bucket, symbols);
-    let mut names = Names { symbols, nodes: TableView::new(), aliases, level: query.level };
+    let mut names = Names::new(symbols, aliases, query.level);
     let mut edges = roll_up(bucket, &mut names);
     if query.collapse_messaging {
         collapse::collapse(bucket, &mut edges, &mut names);
@@ -116,22 +65,6 @@ fn notes(reading: &Reading) -> Vec<String> {
         ));
     }
     notes
-}
-
-fn roll_up(bucket: &Bucket, names: &mut Names) -> Edges {
-    let mut known: FastMap<Key, EdgeStats> = FastMap::default();
-    for (key, stats) in &bucket.edges {
-        if stats.calls == 0 {
-            continue;
-        }
-        let (caller, callee) = (names.rolled_up(key.caller), names.rolled_up(key.callee));
-        // A service that calls itself by its address: no edge, as its other self calls.
-        if names.is_alias(key.callee) && names.is_one_service(&caller, &callee) {
-            continue;
-        }
-        known.entry((caller, callee, key.protocol, key.is_async)).or_default().merge(stats);
-    }
-    Edges { known, via: FastMap::default(), unjoined: Default::default() }
 }
 
 fn node_entries(
