@@ -183,8 +183,9 @@ mod tests {
 
     #[test]
     fn users_override_ours_and_the_budget_is_shared() {
-        let config = with("fetch.wait.max.ms", "50");
+        let mut config = with("fetch.wait.max.ms", "50");
         assert_eq!(consumer(&config, 1).get("fetch.wait.max.ms"), Some("50"));
+        config.queue_size = 64 << 20;
         assert_eq!(consumer(&config, 64).get("queued.max.messages.kbytes"), Some("1024"));
         assert_eq!(consumer(&config, 1_000_000).get("queued.max.messages.kbytes"), Some("64"));
     }
