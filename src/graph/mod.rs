@@ -11,6 +11,7 @@ mod codec;
 mod hashes;
 mod histogram;
 mod live;
+pub mod sealed;
 mod stats;
 
 #[cfg(test)]
