@@ -22,6 +22,8 @@ pub mod analyze;
 
 pub mod graph;
 
+pub mod store;
+
 pub mod query;
 
 pub mod export;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::wire::{Reader, Writer};
-use crate::model::Minute;
+use crate::model::{Minute, UnixNanos};
 
 /// First bytes of every sealed bucket; the line end shows a transfer that rewrote line ends.
 pub const MAGIC: [u8; 8] = *b"\x89LPBKT\r\n";
@@ -309,8 +309,11 @@ fn read_head(input: &mut Reader<'_>) -> Result<Head, Damage> {
     let config = u64::from_le_bytes(input.array()?);
     let width = Width::from_minutes(input.short()?).ok_or(Damage::Malformed("no such width"))?;
     let start = Minute(input.short()?);
-    if width.start_of(start) != start || start.0.checked_add(width.minutes()).is_none() {
+    if width.start_of(start) != start {
         return Err(Damage::Malformed("its start is not on the grid of its width"));
+    }
+    if start.0.checked_add(width.minutes()).is_none_or(|end| end > Minute::of(UnixNanos::MAX).0) {
+        return Err(Damage::Malformed("it ends after what nanoseconds can count to"));
     }
     let lane = Arc::from(input.text()?);
     let marks = Marks(input.short()?);
@@ -376,5 +379,13 @@ mod tests {
         let error = Frame::open(&newer).unwrap_err();
         assert_eq!(error, Damage::FutureVersion { found: 2, known: 1 });
         assert!(error.to_string().contains("read it with a newer one"));
+    }
+
+    #[test]
+    fn a_time_beyond_all_clocks_is_malformed() {
+        let mut header = header();
+        header.key.start = Minute(4_000_000_000);
+        let error = Frame::open(&write(&header, &[])).unwrap_err();
+        assert!(matches!(error, Damage::Malformed(_)), "{error}");
     }
 }

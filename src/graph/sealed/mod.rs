@@ -2,6 +2,8 @@
 //!
 //! Equal contents give equal bytes: everything is sorted by its strings, never by the numbers of symbols.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod frame;
 mod wire;
 
