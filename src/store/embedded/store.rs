@@ -48,9 +48,9 @@ pub struct EmbeddedStore {
     access: Access,
     index: RwLock<Index>,
     /// Whoever changes files holds it, so that looking and changing are one step.
-    disk: Mutex<Disk>,
+    pub(super) disk: Mutex<Disk>,
     /// Paths that were logged as not ours.
-    strangers: Mutex<BTreeSet<PathBuf>>,
+    pub(super) strangers: Mutex<BTreeSet<PathBuf>>,
     _lock: Option<Lock>,
 }
 
@@ -274,12 +274,10 @@ fn keep_conflict(
     Ok(Put::Conflict { kept })
 }
 
-/// Creates the folders of a bucket below `kind`. The store's own folder has to be there: without it a volume is gone.
+/// Creates the folders of a bucket below `kind`. [`BUCKETS`] itself is never created again: without it a volume is gone.
 fn create_folders(disk: &mut Disk, paths: &BucketPaths<'_>, kind: &str) -> Result<(), StoreError> {
-    paths
-        .folders(kind)
-        .iter()
-        .try_for_each(|path| disk.folder(path).map_err(|error| StoreError::writing(path, error)))
+    let mut missing = paths.folders(kind).into_iter().skip(usize::from(kind == BUCKETS));
+    missing.try_for_each(|path| disk.folder(&path).map_err(|error| StoreError::writing(&path, error)))
 }
 
 fn remove_leftover(path: &Path) -> Result<(), StoreError> {
