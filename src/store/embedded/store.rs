@@ -14,7 +14,7 @@ use super::format::{self, MIGRATIONS};
 use super::listing::{Index, Listing};
 use super::lock::Lock;
 use super::paths::{BUCKETS, BucketPaths, CONFLICTS, DAMAGED};
-use super::verdict::Verdict;
+use super::verdict::{Verdict, answer, look};
 use crate::graph::sealed::{BucketKey, Digest};
 
 const NOT_POISONED: &str = "no panic happens while it is locked";
@@ -221,31 +221,6 @@ impl EmbeddedStore {
             self.index().remove(key);
         }
         StoreError::Damaged { path, reason, kept }
-    }
-}
-
-/// A file's bytes and what they are; `None` where there is no file.
-type Found = Option<(Vec<u8>, Verdict)>;
-
-fn look(key: &BucketKey, path: &Path) -> Result<Found, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => {
-            let verdict = Verdict::of(key, &bytes);
-            Ok(Some((bytes, verdict)))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::reading(path, error)),
-    }
-}
-
-fn answer(path: PathBuf, found: Found) -> Result<Option<Vec<u8>>, StoreError> {
-    match found {
-        None => Ok(None),
-        Some((bytes, Verdict::Whole(_))) => Ok(Some(bytes)),
-        Some((_, Verdict::Future { found, known })) => {
-            Err(StoreError::FutureFormat { path, found: found.into(), known: known.into() })
-        }
-        Some((_, Verdict::Damaged(reason))) => Err(StoreError::Damaged { path, reason, kept: None }),
     }
 }
 

@@ -1,5 +1,10 @@
-//! What bytes that stand for a bucket are.
+//! What the bytes in a bucket's file are.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
 use crate::graph::sealed::{BucketKey, Damage, Digest, Frame};
 
 /// The outcome of a look at bytes.
@@ -24,5 +29,32 @@ impl Verdict {
             Err(_) if bytes.is_empty() => Verdict::Damaged("it is empty".to_string()),
             Err(damage) => Verdict::Damaged(damage.to_string()),
         }
+    }
+}
+
+/// A file's bytes and what they are; `None` where there is no file.
+pub(super) type Found = Option<(Vec<u8>, Verdict)>;
+
+/// Reads the file of a bucket.
+pub(super) fn look(key: &BucketKey, path: &Path) -> Result<Found, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => {
+            let verdict = Verdict::of(key, &bytes);
+            Ok(Some((bytes, verdict)))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::reading(path, error)),
+    }
+}
+
+/// What a caller who wants the bytes gets; nothing is changed.
+pub(super) fn answer(path: PathBuf, found: Found) -> Result<Option<Vec<u8>>, StoreError> {
+    match found {
+        None => Ok(None),
+        Some((bytes, Verdict::Whole(_))) => Ok(Some(bytes)),
+        Some((_, Verdict::Future { found, known })) => {
+            Err(StoreError::FutureFormat { path, found: found.into(), known: known.into() })
+        }
+        Some((_, Verdict::Damaged(reason))) => Err(StoreError::Damaged { path, reason, kept: None }),
     }
 }
