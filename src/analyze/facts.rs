@@ -78,8 +78,8 @@ pub struct FlowRequest {
     pub root: NodeId,
     /// The flow's name, refined where the root's operation says nothing.
     pub name: Symbol,
-    /// True where `name` was refined by callees.
-    pub is_refined: bool,
+    /// The request as the root names it: `name`, unless that was refined by callees.
+    pub base: Symbol,
     /// Error on the root.
     pub is_error: bool,
     /// Duration of the root, nanoseconds.
@@ -122,8 +122,10 @@ pub struct Facts {
     pub is_incomplete: bool,
     /// Event times that lay outside the clamp.
     pub is_clamped: bool,
-    /// The same span again.
+    /// The same span again; 0 where the session was cut, as copies of what was cut cannot be told.
     pub duplicates: u64,
+    /// True where spans beyond the limit of a session were cut.
+    pub is_cut: bool,
     /// Interactions.
     pub calls: Vec<Call>,
     /// Joined producers and consumers.

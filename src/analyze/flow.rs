@@ -44,7 +44,7 @@ pub(super) fn requests(
         if names.service_of(span.resource).is_none() {
             continue;
         }
-        let (name, is_refined) = name_of(tree, seen, root, rules, names);
+        let name = name_of(tree, seen, root, rules, names);
         let mut touches: Vec<NodeId> = Vec::new();
         for idx in (0..tree.spans.len()).filter(|idx| tree.is_local_root(*idx) && belongs(*idx, root)) {
             if names.service_of(tree.spans[idx].resource).is_some() {
@@ -61,7 +61,7 @@ pub(super) fn requests(
         requests.push(FlowRequest {
             root: names.operation_node(span),
             name,
-            is_refined,
+            base: span.request,
             is_error: span.is_error,
             duration_ns: duration_ns(span),
             sampling: span.sampling,
@@ -81,13 +81,7 @@ fn roots_of(tree: &TraceTree) -> Vec<SpanIdx> {
     root_of
 }
 
-fn name_of(
-    tree: &TraceTree,
-    seen: &[Seen],
-    root: SpanIdx,
-    rules: &FlowRules,
-    names: &mut Names,
-) -> (Symbol, bool) {
+fn name_of(tree: &TraceTree, seen: &[Seen], root: SpanIdx, rules: &FlowRules, names: &mut Names) -> Symbol {
     let own = tree.spans[root].request;
     let own_text = names.text(own);
     let refine = match rules.refine {
@@ -96,7 +90,7 @@ fn name_of(
         Refine::Auto => is_generic(&own_text, &rules.generic),
     };
     if !refine {
-        return (own, false);
+        return own;
     }
     let mut text = own_text.to_string();
     let mut units = vec![tree.units[root]];
@@ -109,8 +103,7 @@ fn name_of(
             break;
         }
     }
-    let is_refined = *text != *own_text;
-    (names.symbols().intern(&text), is_refined)
+    names.symbols().intern(&text)
 }
 
 /// Distinct callees of these units, and the units they entered, in no order.

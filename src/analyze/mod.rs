@@ -91,6 +91,7 @@ impl Analyzer {
             is_incomplete: tree.parents.contains(&Parent::Missing) || !tree.parents.contains(&Parent::Root),
             is_clamped: at != start,
             duplicates: tree.duplicates,
+            is_cut: false,
             calls: seen.into_iter().map(|seen| seen.call).collect(),
             joined,
             visits: self.visits(&tree),

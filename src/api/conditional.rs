@@ -6,11 +6,29 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use foldhash::quality::FixedState;
 
+use crate::model::UnixNanos;
+
 /// Fixed, so that two instances give one answer the same tag.
 const SEED: u64 = 0x6c69_6e63_6870_696e;
 
-/// A body with its tag, or 304 without it; either may be kept but is to be asked for again.
-pub(super) fn answer(request: &HeaderMap, content_type: &'static str, body: String) -> Response {
+/// Whether a client may keep an answer without asking again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// It may have changed: ask with its tag.
+    AskAgain,
+    /// It is that of sealed minutes. They can be rolled up, so a day is long enough.
+    ForADay,
+}
+
+impl Keep {
+    /// An answer as of an instant does not change.
+    pub(super) fn of(as_of: Option<UnixNanos>) -> Keep {
+        if as_of.is_some() { Keep::ForADay } else { Keep::AskAgain }
+    }
+}
+
+/// A body with its tag, or 304 without it.
+pub(super) fn answer(request: &HeaderMap, keep: Keep, content_type: &'static str, body: String) -> Response {
     let tag = etag(&body);
     let mut response = if is_known(request, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -18,7 +36,11 @@ pub(super) fn answer(request: &HeaderMap, content_type: &'static str, body: Stri
         ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
     };
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let control = match keep {
+        Keep::AskAgain => "no-cache",
+        Keep::ForADay => "max-age=86400, immutable",
+    };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
@@ -59,7 +81,7 @@ mod tests {
         for (known, status) in cases {
             let mut request = HeaderMap::new();
             request.insert(header::IF_NONE_MATCH, HeaderValue::from_str(&known).unwrap());
-            let response = answer(&request, "text/plain", "body".into());
+            let response = answer(&request, Keep::AskAgain, "text/plain", "body".into());
             assert_eq!(response.status(), status, "{known}");
             assert_eq!(response.headers()[header::ETAG], tag.as_str());
             assert_eq!(response.headers()[header::CACHE_CONTROL], "no-cache");

@@ -61,16 +61,21 @@ impl ApiError {
 
     fn status(&self) -> StatusCode {
         match self {
-            ApiError::Parameter { .. } | ApiError::Query(QueryError::EmptyRange { .. }) => {
+            ApiError::Parameter { .. }
+            | ApiError::Query(QueryError::EmptyRange { .. } | QueryError::BeyondAsOf { .. }) => {
                 StatusCode::BAD_REQUEST
             }
+            ApiError::Query(QueryError::NotSealed { .. }) => StatusCode::CONFLICT,
+            ApiError::Query(QueryError::RolledUp { .. } | QueryError::NotKept { .. }) => StatusCode::GONE,
             ApiError::Query(QueryError::UnknownFocus { .. }) | ApiError::UnknownEndpoint { .. } => {
                 StatusCode::NOT_FOUND
             }
             ApiError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
             ApiError::Busy | ApiError::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            ApiError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            ApiError::Query(QueryError::Store(_)) | ApiError::Internal(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -79,18 +84,22 @@ impl ApiError {
             ApiError::Parameter { code, .. } => code,
             ApiError::Query(QueryError::EmptyRange { .. }) => "empty_range",
             ApiError::Query(QueryError::UnknownFocus { .. }) => "unknown_focus",
+            ApiError::Query(QueryError::BeyondAsOf { .. }) => "beyond_as_of",
+            ApiError::Query(QueryError::NotSealed { .. }) => "not_sealed",
+            ApiError::Query(QueryError::RolledUp { .. }) => "rolled_up",
+            ApiError::Query(QueryError::NotKept { .. }) => "not_kept",
             ApiError::UnknownEndpoint { .. } => "unknown_endpoint",
             ApiError::Method { .. } => "method_not_allowed",
             ApiError::NotAcceptable { .. } => "not_acceptable",
             ApiError::Busy => "busy",
             ApiError::TimedOut { .. } => "timed_out",
-            ApiError::Internal(_) => "internal",
+            ApiError::Query(QueryError::Store(_)) | ApiError::Internal(_) => "internal",
         }
     }
 
     fn message(&self) -> String {
         match self {
-            ApiError::Internal(_) => {
+            ApiError::Query(QueryError::Store(_)) | ApiError::Internal(_) => {
                 "the answer failed, and the log says why: if it happens again, report it with that line"
                     .into()
             }

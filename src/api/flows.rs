@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::conditional;
+use super::conditional::{self, Keep};
 use super::error::{ApiError, ErrorDocument};
 use super::graph::{JSON, now, to_json};
 use super::openapi::example;
@@ -20,6 +20,8 @@ use crate::export::document::FlowsDocument;
         (status = 200, description = "The flows", body = FlowsDocument, example = json!(example("flows"))),
         (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]
@@ -29,11 +31,12 @@ pub(super) async fn flows(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let query = flow_query(&uri, now())?;
+    let keep = Keep::of(query.as_of);
     let body = state
         .ask(move |answers| {
             let document = answers.flows(&query)?;
             to_json(&document)
         })
         .await?;
-    Ok(conditional::answer(&headers, JSON, body))
+    Ok(conditional::answer(&headers, keep, JSON, body))
 }

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 
 use super::accept;
-use super::conditional;
+use super::conditional::{self, Keep};
 use super::error::{ApiError, ErrorDocument};
 use super::openapi::example;
 use super::params::{DotParams, GraphParams, ScopeParams, graph_query};
@@ -32,6 +32,8 @@ const DOT: &str = "text/vnd.graphviz";
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument, example = json!(example("error"))),
         (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
         (status = 406, description = "`Accept` excludes JSON and DOT", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]
@@ -56,6 +58,8 @@ pub(super) async fn graph(
         (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
         (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]
@@ -76,6 +80,8 @@ pub(super) async fn graph_json(
         (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
         (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]
@@ -95,13 +101,14 @@ async fn answer(
     with_labels: bool,
 ) -> Result<Response, ApiError> {
     let (query, labels) = graph_query(uri, now(), with_labels)?;
+    let keep = Keep::of(query.as_of);
     let body = state
         .ask(move |answers| {
             let document = answers.graph(&query)?;
             Ok(render(&document, media_type, labels))
         })
         .await?;
-    Ok(conditional::answer(headers, media_type, body))
+    Ok(conditional::answer(headers, keep, media_type, body))
 }
 
 fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {

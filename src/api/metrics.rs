@@ -111,12 +111,30 @@ fn sizes(text: &mut Exposition, graph: &GraphStatus) {
         ("linchpin_pending_bytes", "Memory of open sessions.", graph.pending_bytes),
         ("linchpin_graph_nodes", "Nodes of the last 15 minutes, at service level.", graph.nodes),
         ("linchpin_graph_edges", "Edges of the last 15 minutes, at service level.", graph.edges),
-        ("linchpin_graph_bytes", "Memory of all minutes.", graph.bytes),
+        ("linchpin_graph_bytes", "Memory of sealed minutes and roll-ups.", graph.bytes),
         ("linchpin_open_minutes", "Minutes that may still change.", graph.open_minutes),
-        ("linchpin_closed_minutes", "Minutes that are final.", graph.closed_minutes),
+        ("linchpin_sealed_minutes", "Minutes that are sealed and not rolled up.", graph.sealed_minutes),
+        ("linchpin_store_bytes", "Bytes of all sealed minutes and roll-ups.", graph.store.bytes),
+        ("linchpin_store_waiting", "Sealed minutes that the store does not take.", graph.store.waiting),
+        ("linchpin_store_damaged", "Sealed buckets that are damaged.", graph.store.damaged.len() as u64),
     ];
     for (name, help, value) in gauges {
         text.gauge(name, help, value as f64);
+    }
+    let store = &graph.store;
+    let counters = [
+        ("linchpin_sealed_minutes_total", "Minutes sealed.", store.sealed_minutes),
+        ("linchpin_sealed_bytes_total", "Bytes of the minutes sealed.", store.sealed_bytes),
+        (
+            "linchpin_nondeterminism_total",
+            "Minutes that contradict what an earlier run sealed.",
+            store.nondeterminism,
+        ),
+        ("linchpin_store_refused_total", "Times that the store did not take a bucket.", store.refused),
+    ];
+    for (name, help, value) in counters {
+        text.family(name, "counter", help);
+        text.sample(name, &[], value as f64);
     }
     text.family(
         "linchpin_capped_total",

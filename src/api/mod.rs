@@ -28,4 +28,4 @@ pub use params::parse_graph_query;
 pub use readiness::{Observation, Readiness, ReadinessDocument, Verdict};
 pub use router::{REQUEST_TIMEOUT, router, serve};
 pub use state::{Answers, AppState, MAX_QUERIES, Settings};
-pub use status::{GraphStatus, LimitedBy, MissingRow};
+pub use status::{GraphStatus, LimitedBy, MissingRow, StoreStatus};

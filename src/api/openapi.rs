@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use super::conditional;
+use super::conditional::{self, Keep};
 use super::error::ApiError;
 use super::graph::{JSON, to_json};
 use super::{flows, graph, health, metrics, page, status};
@@ -42,7 +42,7 @@ pub(super) struct Description;
     responses((status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"))
 )]
 pub(super) async fn openapi(headers: HeaderMap) -> Result<Response, ApiError> {
-    Ok(conditional::answer(&headers, JSON, to_json(&Description::openapi())?))
+    Ok(conditional::answer(&headers, Keep::AskAgain, JSON, to_json(&Description::openapi())?))
 }
 
 /// An answer as an example; the files are compiled in and a test checks each against its schema.

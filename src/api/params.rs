@@ -36,6 +36,10 @@ pub(super) struct ScopeParams {
     /// Length of the range, up to now or from `from` or up to `to`; `all` for all that is kept.
     #[param(example = "15m", default = "15m")]
     window: Option<String>,
+    /// Answers from sealed minutes alone, up to this instant (RFC 3339 or Unix seconds): the answer never changes.
+    /// A range counts back from it.
+    #[param(example = "2026-10-01T12:20:00Z")]
+    as_of: Option<String>,
     /// Only this environment; empty for what names none.
     #[param(example = "production")]
     env: Option<String>,
@@ -119,7 +123,9 @@ pub fn parse_graph_query(query: &str, now: UnixNanos) -> Result<GraphQuery, Stri
 pub(super) fn flow_query(uri: &Uri, now: UnixNanos) -> Result<FlowQuery, ApiError> {
     check_names(uri, &names::<ScopeParams>())?;
     let scope: ScopeParams = read(uri)?;
-    Ok(FlowQuery { range: scope.range(now)?, environment: scope.env, namespace: scope.namespace })
+    let as_of = scope.as_of(now)?;
+    let range = scope.range(as_of.unwrap_or(now))?;
+    Ok(FlowQuery { range, as_of, environment: scope.env, namespace: scope.namespace })
 }
 
 /// The parameters of a status.
@@ -129,6 +135,19 @@ pub(super) fn status_params(uri: &Uri) -> Result<StatusParams, ApiError> {
 }
 
 impl ScopeParams {
+    fn as_of(&self, now: UnixNanos) -> Result<Option<UnixNanos>, ApiError> {
+        let as_of = value("as_of", &self.as_of, parse_instant)?;
+        match as_of.filter(|as_of| *as_of > now) {
+            Some(later) => {
+                let later = rfc3339(later);
+                Err(ApiError::invalid(format!(
+                    "`as_of`: {later} is not over yet: give an instant of the past"
+                )))
+            }
+            None => Ok(as_of),
+        }
+    }
+
     fn range(&self, now: UnixNanos) -> Result<TimeRange, ApiError> {
         let from = value("from", &self.from, parse_instant)?;
         let to = value("to", &self.to, parse_instant)?;
@@ -167,8 +186,10 @@ impl GraphParams {
     fn query(self, scope: ScopeParams, now: UnixNanos) -> Result<GraphQuery, ApiError> {
         self.check_focus()?;
         let base = GraphQuery::default();
+        let as_of = scope.as_of(now)?;
         Ok(GraphQuery {
-            range: scope.range(now)?,
+            range: scope.range(as_of.unwrap_or(now))?,
+            as_of,
             environment: scope.env,
             namespace: scope.namespace,
             level: choice("level", &self.level, &LEVELS)?,
@@ -279,10 +300,11 @@ mod tests {
 
     #[test]
     fn every_parameter_reaches_the_question() {
-        let all = "window=1h&env=prod&namespace=shop%20a&level=operation&focus=cart%2F1&direction=callees\
+        let all = "window=1h&as_of=1700000000&env=prod&namespace=shop%20a&level=operation&focus=cart%2F1&direction=callees\
                    &hops=64&min_calls=7&errors_only&collapse=messaging&labels=off";
         let expected = GraphQuery {
             range: TimeRange::Window(Duration::from_secs(3600)),
+            as_of: Some(1_700_000_000 * SECOND),
             environment: Some("prod".into()),
             namespace: Some("shop a".into()),
             level: Level::Operation,
@@ -335,6 +357,7 @@ mod tests {
             ("collapse=all", "give `messaging`"),
             ("labels=yes", "give `auto`, `on`, `off`"),
             ("env=a&env=b", "`env` is given twice"),
+            ("as_of=9999999999", "is not over yet"),
         ];
         for (query, cure) in cases {
             let problem = refused(query);
@@ -351,7 +374,6 @@ mod tests {
             ("service=cart", "`service` is no parameter"),
             ("flow=checkout", "`flow` is not offered yet"),
             ("version=2", "`version` is not offered yet"),
-            ("as_of=1", "`as_of` is not offered yet"),
         ];
         for (query, hint) in cases {
             let problem = refused(query);

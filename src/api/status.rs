@@ -7,6 +7,8 @@ mod document;
 mod fill;
 mod hints;
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
@@ -25,11 +27,11 @@ use fill::status_document;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitedBy {
-    /// `graph.retention`: older minutes were dropped, or none is that old yet.
+    /// `store.retention`: older minutes were dropped, or none is that old yet.
     #[default]
     Age,
-    /// `graph.memory`: minutes were dropped before their age.
-    Memory,
+    /// `store.max_size`, or without a store `graph.memory`: minutes were dropped before their age.
+    Size,
 }
 
 /// What the live graph knows of itself; the counters know the rest.
@@ -43,9 +45,9 @@ pub struct GraphStatus {
     pub pending_bytes: u64,
     /// Minutes that may still change.
     pub open_minutes: u64,
-    /// Minutes that are final.
-    pub closed_minutes: u64,
-    /// Memory of all minutes, bytes.
+    /// Minutes that are sealed and not rolled up.
+    pub sealed_minutes: u64,
+    /// Memory of sealed minutes and roll-ups, bytes.
     pub bytes: u64,
     /// Oldest minute kept.
     pub oldest_minute: Option<Minute>,
@@ -53,6 +55,8 @@ pub struct GraphStatus {
     pub newest_minute: Option<Minute>,
     /// What bounds the minutes that are kept.
     pub limited_by: LimitedBy,
+    /// The sealed minutes.
+    pub store: StoreStatus,
     /// Services, databases, destinations and peers of the newest 15 minutes with spans.
     pub nodes: u64,
     /// Edges between them, at service level.
@@ -61,6 +65,35 @@ pub struct GraphStatus {
     pub capped: Vec<(String, u64)>,
     /// What could not be drawn, by service, over the newest 15 minutes with spans; any order, rows without a gap may be there.
     pub missing: Vec<MissingRow>,
+}
+
+/// The sealed minutes, and what is wrong with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StoreStatus {
+    /// The store's folder; none where everything is in memory.
+    pub path: Option<String>,
+    /// Everything before this instant is sealed (RFC 3339): `as_of` reaches up to it.
+    pub sealed_to: Option<String>,
+    /// Buckets by width.
+    pub buckets: BTreeMap<String, u64>,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Buckets that wait in memory, as the store does not take them.
+    pub waiting: u64,
+    /// Why it does not take them.
+    pub problem: Option<String>,
+    /// Minutes sealed since the start of the process.
+    pub sealed_minutes: u64,
+    /// Their bytes.
+    pub sealed_bytes: u64,
+    /// Minutes whose content contradicts what an earlier run sealed.
+    pub nondeterminism: u64,
+    /// Times that the store did not take a bucket.
+    pub refused: u64,
+    /// Buckets that are damaged, and what is wrong.
+    pub damaged: Vec<String>,
+    /// Where this start went on, and what changed since.
+    pub notes: Vec<String>,
 }
 
 /// What could not be drawn of one service.

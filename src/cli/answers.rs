@@ -1,14 +1,18 @@
 //! The live graph as the API asks for it.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::files::dropped;
 use super::now_nanos;
 use super::pipeline::Shared;
-use crate::api::{Answers, GraphStatus, LimitedBy, MissingRow};
+use crate::api::{Answers, GraphStatus, LimitedBy, MissingRow, StoreStatus};
 use crate::export::document::{FlowsDocument, GraphDocument};
 use crate::export::{Freshness, flows_document, graph_document};
-use crate::model::time::NANOS_PER_MILLI;
+use crate::graph::sealed::Width;
+use crate::model::time::{NANOS_PER_MILLI, rfc3339};
 use crate::model::{Minute, NodeId};
 use crate::query::{self, FlowQuery, GraphQuery, QueryError};
+use crate::store::HistorySize;
 
 /// Minutes that the status looks back on.
 const STATUS_MINUTES: u32 = 15;
@@ -46,8 +50,28 @@ impl LiveAnswers {
         Freshness { now, lag_ms: Some(lag_ms), dropped: dropped(&self.shared.telemetry), notes }
     }
 
+    fn store_status(&self, size: &HistorySize) -> StoreStatus {
+        let counters = &self.shared.sealing;
+        let timeline = &self.shared.timeline;
+        let buckets = Width::ALL.into_iter().zip(size.buckets);
+        StoreStatus {
+            path: timeline.history.disk().map(|disk| disk.path().display().to_string()),
+            sealed_to: timeline.sealed_to().map(|minute| rfc3339(minute.start_nanos())),
+            buckets: buckets.map(|(width, count)| (width.name().to_string(), count as u64)).collect(),
+            bytes: size.bytes,
+            waiting: size.unwritten as u64,
+            problem: counters.problem(),
+            sealed_minutes: counters.sealed.load(Relaxed),
+            sealed_bytes: counters.bytes.load(Relaxed),
+            nondeterminism: counters.nondeterminism.load(Relaxed),
+            refused: counters.refused.load(Relaxed),
+            damaged: size.damaged.iter().map(|(key, problem)| format!("{key}: {problem}")).collect(),
+            notes: self.shared.resume.notes.clone(),
+        }
+    }
+
     fn missing_row(&self, service: NodeId, tally: &crate::analyze::Tally) -> MissingRow {
-        let symbols = self.shared.live.symbols();
+        let symbols = self.shared.symbols();
         let node = symbols.nodes.get(service.0);
         MissingRow {
             service: symbols.text(node.name).to_string(),
@@ -65,29 +89,33 @@ impl LiveAnswers {
 
 impl Answers for LiveAnswers {
     fn graph(&self, query: &GraphQuery) -> Result<GraphDocument, QueryError> {
-        let snapshot = query::graph(&self.shared.live, query, now_nanos())?;
+        let snapshot = query::graph(&self.shared.timeline, query, now_nanos())?;
         Ok(graph_document(&snapshot, &self.freshness()))
     }
 
     fn flows(&self, query: &FlowQuery) -> Result<FlowsDocument, QueryError> {
-        let snapshot = query::flows(&self.shared.live, query, now_nanos())?;
+        let snapshot = query::flows(&self.shared.timeline, query, now_nanos())?;
         Ok(flows_document(&snapshot, &self.freshness()))
     }
 
     fn status(&self) -> GraphStatus {
-        let size = self.shared.live.size();
+        let timeline = &self.shared.timeline;
+        let ((live, sealed), ends) = (timeline.size(), timeline.ends());
         let pending = self.shared.pending.total();
         // Back from the newest minute, not from now: the status also explains a replay of old records.
-        let end = Minute(size.newest.unwrap_or(Minute::of(now_nanos())).0.saturating_add(1));
-        let reading = self.shared.live.read(Minute(end.0.saturating_sub(STATUS_MINUTES)), end);
+        let newest = ends.map_or(Minute::of(now_nanos()), |(_, newest)| newest);
+        let end = Minute(newest.0.saturating_add(1));
+        let Ok(reading) = timeline.read(Minute(end.0.saturating_sub(STATUS_MINUTES)), end) else {
+            return GraphStatus { store: self.store_status(&sealed), ..GraphStatus::default() };
+        };
         let bucket = &reading.bucket;
         let mut missing: Vec<MissingRow> =
             bucket.services.iter().map(|(service, stats)| self.missing_row(*service, &stats.tally)).collect();
         missing.sort_by(|a, b| {
             (&a.environment, &a.namespace, &a.service).cmp(&(&b.environment, &b.namespace, &b.service))
         });
-        let graph = query::select(&reading, self.shared.live.symbols(), &GraphQuery::default()).ok();
-        let symbols = self.shared.live.symbols();
+        let graph = query::select(&reading, self.shared.symbols(), &GraphQuery::default()).ok();
+        let symbols = self.shared.symbols();
         let capped = [
             ("graph.max_edges", bucket.totals.other_calls),
             ("flows.max_flows", bucket.totals.other_requests),
@@ -97,12 +125,13 @@ impl Answers for LiveAnswers {
             pending_traces: pending.traces as u64,
             pending_spans: pending.spans as u64,
             pending_bytes: pending.bytes as u64,
-            open_minutes: size.open_minutes as u64,
-            closed_minutes: size.closed_minutes as u64,
-            bytes: size.closed_bytes,
-            oldest_minute: size.oldest,
-            newest_minute: size.newest,
-            limited_by: if size.is_limited_by_memory { LimitedBy::Memory } else { LimitedBy::Age },
+            open_minutes: live.open_minutes as u64,
+            sealed_minutes: sealed.buckets[Width::Minute as usize] as u64,
+            bytes: sealed.cached,
+            oldest_minute: ends.map(|(oldest, _)| oldest),
+            newest_minute: ends.map(|(_, newest)| newest),
+            limited_by: if sealed.is_limited_by_size { LimitedBy::Size } else { LimitedBy::Age },
+            store: self.store_status(&sealed),
             nodes: graph.as_ref().map_or(0, |graph| graph.graph.node_count() as u64),
             edges: graph.as_ref().map_or(0, |graph| graph.graph.edge_count() as u64),
             capped: capped

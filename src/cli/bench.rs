@@ -61,7 +61,7 @@ struct Report {
 
 pub(super) fn run(args: Args) -> Outcome {
     let batches = read_batches(&args)?;
-    let mut shared = Shared::new(Config::default(), Telemetry::new());
+    let mut shared = Shared::in_memory(Config::default(), Telemetry::new());
     let timings = Arc::new(Timings::default());
     shared.timings = Some(timings.clone());
     let (senders, receivers): (Vec<SyncSender<SourceEvent>>, Vec<_>) =
@@ -104,7 +104,8 @@ fn feed(
     shared: &Shared,
 ) -> anyhow::Result<LaneSize> {
     for (input, sender) in senders.iter().enumerate() {
-        sender.send(SourceEvent::Assigned { input: input as InputId, name: Arc::from("bench") })?;
+        let name = format!("bench/{input}").into();
+        sender.send(SourceEvent::Assigned { input: input as InputId, name, expected: senders.len() })?;
     }
     let mut peak = LaneSize::default();
     let mut sampled = Instant::now();

@@ -10,9 +10,9 @@ use super::pipeline::Shared;
 use crate::analyze::{Analyzer, Scope};
 use crate::config::Config;
 use crate::decode::{DecodeSettings, Decoder, recognise};
-use crate::graph::LiveGraph;
 use crate::model::{FastMap, Format, Span, SpanRecord, TraceId};
 use crate::source::file::{self, Progress, ReadOptions};
+use crate::store::Timeline;
 use crate::telemetry::{Reason, Telemetry};
 
 /// Memory that a span takes until the last file is read, bytes; measured with `linchpin graph` on 3 million spans.
@@ -24,7 +24,7 @@ const LANE: u32 = 0;
 /// What became of the files.
 pub(super) struct FileGraph {
     /// The graph of all that could be read.
-    pub live: Arc<LiveGraph>,
+    pub timeline: Arc<Timeline>,
     /// What was counted on the way.
     pub telemetry: Arc<Telemetry>,
     /// Why a file was not read to its end.
@@ -51,10 +51,10 @@ pub(super) fn dropped(telemetry: &Telemetry) -> BTreeMap<String, u64> {
 /// [`Failure::Usage`] where the files have more than `max_spans` spans, or no file could be read at all.
 pub(super) fn read(paths: &[String], config: Config, max_spans: u64) -> Result<FileGraph, Failure> {
     let telemetry = Telemetry::new();
-    let shared = Shared::new(config, telemetry.clone());
+    let shared = Shared::in_memory(config, telemetry.clone());
     let mut reader = Reader {
         decoder: Decoder::new(
-            shared.live.symbols().clone(),
+            shared.symbols().clone(),
             telemetry.clone(),
             DecodeSettings::from_config(&shared.config),
         ),
@@ -83,7 +83,7 @@ pub(super) fn read(paths: &[String], config: Config, max_spans: u64) -> Result<F
         return Err(Failure::Usage(problems.join("\n")));
     }
     record(reader.traces, &shared);
-    Ok(FileGraph { live: shared.live, telemetry, problems })
+    Ok(FileGraph { timeline: shared.timeline, telemetry, problems })
 }
 
 fn too_many(max_spans: u64) -> Failure {
@@ -95,8 +95,8 @@ fn too_many(max_spans: u64) -> Failure {
 }
 
 fn record(traces: FastMap<TraceId, Vec<Span>>, shared: &Shared) {
-    let mut analyzer = Analyzer::new(shared.live.symbols().clone(), &shared.config);
-    let mut writer = shared.live.writer();
+    let mut analyzer = Analyzer::new(shared.symbols().clone(), &shared.config);
+    let mut writer = shared.timeline.live.writer();
     for (trace, spans) in traces {
         let facts = analyzer.analyze(trace, spans, Scope::WHOLE);
         shared.telemetry.counters.traces.add(1);

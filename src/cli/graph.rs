@@ -140,7 +140,7 @@ fn read_files(args: &Args) -> Result<(GraphDocument, Vec<String>), Failure> {
     let query = parse_graph_query(&query, now).map_err(Failure::Usage)?;
     let read = files::read(&args.files, loaded.config, args.max_spans)?;
     let snapshot =
-        query::graph(&read.live, &query, now).map_err(|error| Failure::Unmet(error.to_string()))?;
+        query::graph(&read.timeline, &query, now).map_err(|error| Failure::Unmet(error.to_string()))?;
     // All of the input is there: nothing will change.
     let snapshot = query::GraphSnapshot { provisional_from: None, ..snapshot };
     let freshness = Freshness { now, lag_ms: None, dropped: read.dropped(), notes: read.problems.clone() };

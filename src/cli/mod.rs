@@ -14,6 +14,7 @@ mod graph;
 mod pipeline;
 mod serve;
 mod simulated;
+mod store;
 
 use std::process::ExitCode;
 use std::time::SystemTime;

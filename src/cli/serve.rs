@@ -11,10 +11,14 @@ use tokio::net::TcpListener;
 use super::answers::LiveAnswers;
 use super::config::ConfigArgs;
 use super::pipeline::{AtEnd, Pipeline, Shared, worker_counts};
+use super::store::store_path;
 use super::{Failure, Outcome};
 use crate::api::{self, AppState, Settings};
 use crate::config::{Config, Loader};
-use crate::source::kafka::{self, KafkaSource, Plan, Shutdown};
+use crate::model::Minute;
+use crate::model::time::rfc3339;
+use crate::source::kafka::{self, KafkaSource, Place, Plan, Positions, Shutdown};
+use crate::store::{Access, EmbeddedStore, History, Policy, Resume};
 use crate::telemetry::{Telemetry, log};
 
 /// How long the source and the stages may take to end.
@@ -39,9 +43,13 @@ pub(super) struct Args {
     /// Consumer group.
     #[arg(long)]
     group: Option<String>,
-    /// Where to start: earliest, latest, a duration ago as 30m, or an RFC 3339 time.
+    /// Where to start partitions that the store knows no position of: earliest, latest, a duration ago as 30m, or an
+    /// RFC 3339 time.
     #[arg(long)]
     start: Option<String>,
+    /// Folder of the store; `auto` is `linchpin` in the platform's data folder, `none` keeps everything in memory.
+    #[arg(long, value_name = "PATH")]
+    store: Option<String>,
 }
 
 impl Args {
@@ -53,6 +61,7 @@ impl Args {
             ("kafka.topics", &topics),
             ("kafka.group", &self.group),
             ("kafka.start", &self.start),
+            ("store.path", &self.store),
         ];
         flags.into_iter().fold(self.config.loader(), |loader, (key, value)| match value {
             Some(value) => loader.flag(key, value.clone()),
@@ -106,18 +115,25 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts the source and the stages.
-    pub fn start(config: Config) -> anyhow::Result<Running> {
-        let shared = Shared::new(config, Telemetry::new());
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] where the store cannot be opened, with the cure.
+    pub fn start(config: Config) -> Result<Running, Failure> {
+        let history = open_store(&config)?;
+        let resume = Resume::find(&history, &config).map_err(anyhow::Error::from)?;
+        tell(&resume);
+        let shared = Shared::new(config, Telemetry::new(), history, resume);
         let config = &shared.config;
         let (decode_workers, lane_workers) = worker_counts(config);
         let shutdown = Shutdown::default();
-        let plan = Plan { lanes: config.lanes.mode, workers: decode_workers, positions: Default::default() };
+        let positions = positions(&shared.resume);
+        let plan = Plan { lanes: config.lanes.mode, workers: decode_workers, positions };
         let mut source = kafka::spawn(&config.kafka, plan, shared.telemetry.clone(), shutdown.clone())?;
         let events = std::mem::take(&mut source.events);
         let pipeline = Pipeline::start(&shared, events, lane_workers, AtEnd::Leave)?;
         let settings = Settings {
             lanes: config.lanes.mode,
-            retention: config.graph.retention,
+            retention: config.store.retention,
             memory: config.graph.memory,
         };
         let answers = Arc::new(LiveAnswers::new(shared.clone()));
@@ -139,18 +155,54 @@ impl Running {
         };
         watch.abort();
         self.shutdown.trigger();
+        let shutdown = self.shutdown.clone();
         let drained = tokio::task::spawn_blocking(move || {
-            let read = self.source.handle.join();
-            (read, self.pipeline.join())
+            // The source stops reading and closes its channels; the stages work off what is in them and seal what is
+            // final; then the source commits how far it came, and leaves its group.
+            let joined = self.pipeline.join();
+            shutdown.drained();
+            let _ = self.source.handle.join();
+            joined
         });
         match tokio::time::timeout(DRAIN, drained).await {
-            Ok(Ok((_, joined))) => joined?,
+            Ok(Ok(joined)) => joined?,
             _ => tracing::warn!(seconds = DRAIN.as_secs(), "the stages did not end in time"),
         }
         drop(close);
         let _ = tokio::time::timeout(Duration::from_secs(1), server).await;
         outcome
     }
+}
+
+/// Opens the store that the configuration names.
+fn open_store(config: &Config) -> Result<History, Failure> {
+    let policy = Policy::from_config(config);
+    let Some(path) = store_path(&config.store.path)? else {
+        tracing::warn!("store.path is `none`: everything is in memory, and gone with this process");
+        return Ok(History::new(None, policy));
+    };
+    let disk =
+        EmbeddedStore::open(&path, Access::Write).map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(History::new(Some(disk), policy))
+}
+
+/// Says where this start goes on.
+fn tell(resume: &Resume) {
+    resume.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    if let Some(sealed) = resume.sealed() {
+        let sealed_to = rfc3339(Minute(sealed.0 + 1).start_nanos());
+        tracing::info!(inputs = resume.inputs.len(), sealed_to, "goes on behind the last sealed minute");
+    }
+}
+
+/// Where partitions are read again from.
+fn positions(resume: &Resume) -> Positions {
+    let place = |name: &str| {
+        let (topic, partition) = name.rsplit_once('/')?;
+        Some(Place::new(topic, partition.parse().ok()?))
+    };
+    let known = resume.inputs.iter();
+    known.filter_map(|(name, resumed)| Some((place(name)?, resumed.position.offset))).collect()
 }
 
 fn axum_serve(

@@ -2,7 +2,14 @@
 //!
 //! Guaranteed: equal over processes, platforms and the order of declarations; part of the identity of sealed minutes.
 
-use super::sections::{Config, KNOBS};
+use super::sections::{Config, KNOBS, SessionsConfig};
+
+impl SessionsConfig {
+    /// M + G of ALGORITHMS 7 in milliseconds: how far a replay looks back behind the end of a sealed minute.
+    pub fn look_back_ms(&self) -> i64 {
+        i64::try_from((self.max_life + self.gap).as_millis()).unwrap_or(i64::MAX)
+    }
+}
 
 impl Config {
     /// FNV-1a (64 bits) over `key = value` lines of the knobs that change sealed facts, sorted by key.

@@ -20,10 +20,10 @@ pub(super) static RELATIONS: &[Relation] = &[
         holds: |config| config.sessions.gap < config.sessions.max_life,
     },
     Relation {
-        keys: &["graph.retention", "sessions.event_clamp", "sessions.max_life"],
-        text: "graph.retention must be above sessions.event_clamp + sessions.max_life: a minute is final only then",
+        keys: &["store.retention", "sessions.event_clamp", "sessions.max_life"],
+        text: "store.retention must be above sessions.event_clamp + sessions.max_life: a minute is final only then",
         holds: |config| {
-            config.graph.retention > config.sessions.event_clamp.saturating_add(config.sessions.max_life)
+            config.store.retention > config.sessions.event_clamp.saturating_add(config.sessions.max_life)
         },
     },
     Relation {

@@ -86,6 +86,11 @@ const fn secs(seconds: u64) -> Duration {
 const HOUR: Duration = secs(3_600);
 const DAY: Duration = secs(24 * 3_600);
 
+/// `n` times a length of time, in constants.
+const fn times(length: Duration, n: u64) -> Duration {
+    secs(length.as_secs() * n)
+}
+
 sections! {
     /// Where spans come from.
     kafka: KafkaConfig {
@@ -216,20 +221,40 @@ sections! {
         facts default_probability: Option<f64> = None, probability();
     }
 
-    /// The graph and how long it is kept.
+    /// The graph in memory.
     graph: GraphConfig {
-        /// How long minutes are kept.
-        /// A day compares a deploy with the same hour of yesterday.
-        process retention: Duration = DAY, lasting(secs(600), secs(10 * 366 * 24 * 3_600));
-        /// Memory for minutes; beyond it the oldest go first.
-        /// 2 GiB leave room for the rest of the process on a machine of 4 GiB.
-        process memory: u64 as Bytes = 2 << 30, sized(16 << 20);
+        /// Memory for sealed minutes. Beyond it the least used are read from the store again when they are asked for;
+        /// without a store the oldest go.
+        /// 1 GiB holds days of a large system, and leaves room for the rest of the process on a machine of 4 GiB.
+        process memory: u64 as Bytes = 1 << 30, sized(16 << 20);
         /// Operation-level nodes per minute; the rest is `other`.
         /// 100,000 are the active operations of 20,000 services.
         facts max_nodes: usize = 100_000, between(1, 100_000_000);
         /// Operation-level edges per minute; the rest is `other`.
         /// 400,000 are all edges of a system of 20,000 services, of which a minute usually sees a fraction.
         facts max_edges: usize = 400_000, between(1, 100_000_000);
+    }
+
+    /// Sealed minutes, and how long they are kept. Ages count back from the newest sealed minute.
+    store: StoreConfig {
+        /// Folder of the store; `auto` is `linchpin` in the platform's data folder, `none` keeps everything in memory.
+        /// `auto`, so that history survives a restart without a thought; one process writes to a folder.
+        process path: String = "auto".into(), not_blank();
+        /// How long anything is kept.
+        /// 30 days hold what happens once a month, and answer what a dependency was like before the last release.
+        process retention: Duration = times(DAY, 30), lasting(secs(600), times(DAY, 10 * 366));
+        /// Bytes on disk; beyond them the oldest go first.
+        /// 10 GiB are a month of a large system.
+        process max_size: u64 as Bytes = 10 << 30, sized(1 << 20);
+        /// How long single minutes are kept beside the ten minutes that they are rolled up to.
+        /// Six hours cover an incident and its review by the minute.
+        process keep_minutes: Duration = times(HOUR, 6), lasting(secs(600), times(DAY, 366));
+        /// How long ten minutes are kept beside their hours.
+        /// Two days compare with the same time of yesterday.
+        process keep_ten_minutes: Duration = times(DAY, 2), lasting(HOUR, times(DAY, 366));
+        /// How long hours are kept beside their days.
+        /// As long as anything: an hour of three weeks ago can still be asked for.
+        process keep_hours: Duration = times(DAY, 30), lasting(DAY, times(DAY, 10 * 366));
     }
 
     /// The page and the answers.

@@ -388,7 +388,7 @@ fn another_value(knob: &Knob) -> Config {
         Value::from(5_000_000),
         Value::Table([("t".to_owned(), "otlp_json".into())].into_iter().collect()),
     ]);
-    candidates.push("20m".into());
+    candidates.extend(["20m", "3h", "3d"].map(Value::from));
     let change = |candidate: &Value| {
         let mut config = Config::default();
         (knob.assign)(&mut config, candidate)
@@ -423,8 +423,13 @@ fn the_facts_hash_follows_what_changes_sealed_facts_and_nothing_else() {
             "kafka.leaderless_after",
             "kafka.queue_size",
             "sessions.quiet",
-            "graph.retention",
             "graph.memory",
+            "store.path",
+            "store.retention",
+            "store.max_size",
+            "store.keep_minutes",
+            "store.keep_ten_minutes",
+            "store.keep_hours",
             "http.listen",
             "log.level",
             "log.format",

@@ -52,6 +52,8 @@ pub struct Outcome {
     pub spans: u32,
     /// Why nothing of it was taken.
     pub rejected: Option<Rejected>,
+    /// Spans that were dropped, by reason.
+    pub dropped: [u32; Reason::ALL.len()],
 }
 
 /// Why nothing of a record was taken.
@@ -97,7 +99,7 @@ impl Decoder {
     /// An empty record (a tombstone) has no spans and no fault.
     pub fn decode(&mut self, bytes: &[u8], format: Option<Format>, out: &mut Vec<SpanRecord>) -> Outcome {
         if bytes.is_empty() {
-            return Outcome { format: None, spans: 0, rejected: None };
+            return Outcome { format: None, spans: 0, rejected: None, dropped: Default::default() };
         }
         let format = match format.map_or_else(|| guess(bytes), Guess::Known) {
             Guess::Known(format) => format,
@@ -117,7 +119,12 @@ impl Decoder {
         match result {
             Ok(()) => {
                 batch.tally.add_to(&self.telemetry.counters);
-                Outcome { format: Some(format), spans: batch.tally.spans, rejected: None }
+                Outcome {
+                    format: Some(format),
+                    spans: batch.tally.spans,
+                    rejected: None,
+                    dropped: batch.tally.dropped,
+                }
             }
             Err((at, detail)) => {
                 batch.out.truncate(kept);
@@ -128,6 +135,6 @@ impl Decoder {
 
     fn reject(&self, format: Option<Format>, rejected: Rejected) -> Outcome {
         self.telemetry.counters.drop(rejected.reason, 1);
-        Outcome { format, spans: 0, rejected: Some(rejected) }
+        Outcome { format, spans: 0, rejected: Some(rejected), dropped: Default::default() }
     }
 }

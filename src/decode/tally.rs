@@ -12,7 +12,8 @@ pub(super) struct Tally {
     pub negative_durations: u32,
     names_truncated: u32,
     invalid_utf8: u32,
-    dropped: [u32; Reason::ALL.len()],
+    /// What was dropped, by reason.
+    pub dropped: [u32; Reason::ALL.len()],
 }
 
 impl Tally {

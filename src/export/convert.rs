@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::document::*;
 use crate::analyze::Evidence;
 use crate::graph::{EdgeStats, Exemplars, Histogram, Totals};
+use crate::lane::Dropped;
 use crate::model::time::rfc3339;
 use crate::model::{Minute, UnixNanos, WEIGHT_ONE};
 use crate::query::{
     Direction, EdgeEntry, FlowEntry, FlowsSnapshot, GraphQuery, GraphSnapshot, Level, NodeEntry,
 };
+use crate::telemetry::Reason;
 
 /// What an answer says beside its range: it changes while the range's numbers may not.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +26,26 @@ pub struct Freshness {
     pub notes: Vec<String>,
 }
 
+impl Freshness {
+    /// What an answer as of an instant says of itself: what its own minutes know, and nothing of now.
+    fn at(&self, as_of: Option<UnixNanos>, dropped: &Dropped, totals: &Totals) -> Freshness {
+        let Some(as_of) = as_of else { return self.clone() };
+        let of_sessions = [(Reason::Duplicate, totals.duplicates)];
+        let of_log = Reason::ALL.into_iter().zip(dropped.iter().copied());
+        let dropped = of_log.chain(of_sessions).filter(|(_, count)| *count > 0);
+        Freshness {
+            now: as_of,
+            lag_ms: None,
+            dropped: dropped.map(|(reason, count)| (reason.name().to_string(), count)).collect(),
+            notes: Vec::new(),
+        }
+    }
+}
+
 /// The document of a graph.
 pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphDocument {
     let graph = &snapshot.graph;
+    let freshness = &freshness.at(snapshot.query.as_of, &snapshot.dropped, &snapshot.totals);
     let mut completeness = completeness(&snapshot.totals, snapshot.provisional_from, freshness);
     completeness.notes.extend(snapshot.notes.iter().cloned());
     GraphDocument {
@@ -48,10 +67,13 @@ pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphD
 
 /// The document of flows.
 pub fn flows_document(snapshot: &FlowsSnapshot, freshness: &Freshness) -> FlowsDocument {
+    let freshness = &freshness.at(snapshot.as_of, &snapshot.dropped, &snapshot.totals);
+    let mut completeness = completeness(&snapshot.totals, snapshot.provisional_from, freshness);
+    completeness.notes.extend(snapshot.notes.iter().cloned());
     FlowsDocument {
         schema: FLOWS_SCHEMA.to_string(),
         range: range(snapshot.from, snapshot.to, freshness),
-        completeness: completeness(&snapshot.totals, snapshot.provisional_from, freshness),
+        completeness,
         flows: snapshot.flows.iter().map(flow).collect(),
     }
 }

@@ -1,15 +1,22 @@
 //! All that is counted in one minute: sums by edge, node, flow and service.
 //!
 //! Guarantee: a bucket is a function of the set of its facts. Order, grouping and merging change nothing,
-//! caps included (see [`super::cap`]).
+//! caps included (see [`super::cap`]): each cap decides by itself, on names as they came, and what the caps on nodes and
+//! on refined flows fold together is folded only when the bucket is read.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::hash::Hash;
 
 use super::cap::{BottomK, Offer};
 use super::hashes::Hashes;
+use super::places::{Fold, Places};
 use super::stats::{
     EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Sign, Totals,
 };
-use crate::analyze::{Call, Facts, FlowRequest};
+use crate::analyze::{Facts, FlowRequest};
 use crate::config::Config;
+use crate::lane::{Gap, Inputs};
 use crate::model::{FastMap, NodeId, Symbol, TraceId, stable_hash};
 
 /// How much of a minute is kept apart; the rest is `other`.
@@ -19,11 +26,11 @@ pub struct Caps {
     pub operations_per_service: usize,
     /// Services, databases, destinations and peers.
     pub nodes: usize,
-    /// Edges.
+    /// Edges, and joined pairs of producer and consumer.
     pub edges: usize,
     /// Flows.
     pub flows: usize,
-    /// Refined flows of one service and root operation.
+    /// Refined flows of one service and request.
     pub refined_flows: usize,
 }
 
@@ -49,9 +56,6 @@ impl Caps {
     };
 }
 
-/// The node that stands for all nodes beyond the cap.
-const OTHER_NODE: NodeId = NodeId(1);
-
 /// One minute of one lane, or several merged.
 #[derive(Clone, Debug, Default)]
 pub struct Bucket {
@@ -67,25 +71,29 @@ pub struct Bucket {
     pub services: FastMap<NodeId, ServiceStats>,
     /// Over all.
     pub totals: Totals,
-    /// Where each node's numbers go: to itself, to its service's `other`, or to the node `other`.
-    places: FastMap<NodeId, NodeId>,
-    operations_kept: FastMap<NodeId, BottomK<NodeId>>,
-    services_kept: BottomK<NodeId>,
-    services_known: FastMap<NodeId, bool>,
+    /// What came of each input, by its name.
+    pub inputs: Inputs,
+    /// Parts of the log that were never read.
+    pub gaps: BTreeSet<Gap>,
+    places: Places,
     edges_kept: BottomK<EdgeKey>,
+    joined_kept: BottomK<JoinedKey>,
     flows_kept: BottomK<FlowKey>,
-    refined_names: FastMap<NodeId, RefinedNames>,
+    /// Refined names that are kept, by service and the request they refine.
+    refined_kept: FastMap<FlowKey, BottomK<Symbol>>,
+    /// The request that each refined flow refines.
+    refined_of: FastMap<FlowKey, Symbol>,
 }
 
-/// The refined flow names of one root operation.
-#[derive(Clone, Debug, Default)]
-struct RefinedNames {
-    kept: BottomK<Symbol>,
-    places: FastMap<Symbol, Symbol>,
+/// Sums by the keys under which they read; the rest of a bucket reads as it is.
+pub(super) struct Folded<'a> {
+    pub edges: Cow<'a, FastMap<EdgeKey, EdgeStats>>,
+    pub joined: Cow<'a, FastMap<JoinedKey, EdgeStats>>,
+    pub flows: Cow<'a, FastMap<FlowKey, FlowStats>>,
 }
 
 impl Bucket {
-    /// True where nothing is counted.
+    /// True where no trace is counted.
     pub fn is_empty(&self) -> bool {
         self.totals.traces == 0
     }
@@ -93,24 +101,25 @@ impl Bucket {
     /// Adds the facts of a trace, or takes them back.
     pub(super) fn apply(&mut self, sign: Sign, facts: &Facts, caps: &Caps, hashes: &mut Hashes) {
         for call in &facts.calls {
-            let key = self.edge_key(call, caps, hashes);
-            match self.edge(key, sign, caps, hashes) {
+            self.offer(&[call.caller, call.callee], caps, hashes);
+            match self.edge(EdgeKey::of(call), sign, caps, hashes) {
                 Some(stats) => stats.apply(sign, call, facts.trace, facts.is_tail),
                 None => sign.apply(&mut self.totals.other_calls, u64::from(call.count)),
             }
         }
         for joined in &facts.joined {
-            let nodes = [joined.call.caller, joined.call.callee, joined.sent_to, joined.taken_from];
-            let [caller, callee, sent_to, taken_from] = self.places_of(nodes, caps, hashes);
-            let key = JoinedKey { caller, callee, sent_to, taken_from };
-            self.joined.entry(key).or_default().apply(sign, &joined.call, facts.trace, facts.is_tail);
+            let key = JoinedKey::of(joined);
+            self.offer(&key.nodes(), caps, hashes);
+            match self.joined_pair(key, sign, caps, hashes) {
+                Some(stats) => stats.apply(sign, &joined.call, facts.trace, facts.is_tail),
+                None => sign.apply(&mut self.totals.other_joined, u64::from(joined.call.count)),
+            }
         }
         for visit in &facts.visits {
             let node = self.place(visit.node, caps, hashes);
             self.nodes.entry(node).or_default().apply(sign, visit);
             if !visit.version.is_empty() {
-                let service = hashes.service_of(visit.node);
-                let service = self.place(service, caps, hashes);
+                let service = self.place(hashes.service_of(visit.node), caps, hashes);
                 self.count_version(sign, service, visit.version, 1, hashes);
             }
         }
@@ -131,39 +140,12 @@ impl Bucket {
         let service = hashes.service_of(request.root);
         let mut touches = request.touches.clone();
         self.place_all(&mut touches, caps, hashes);
-        let name = self.flow_name(request, caps, hashes);
-        match self.flow(FlowKey { service, name }, sign, caps, hashes) {
+        let key = FlowKey { service, name: request.name };
+        let refines = (request.name != request.base).then_some(request.base);
+        match self.flow(key, refines, sign, caps, hashes) {
             Some(stats) => stats.apply(sign, request, &touches, trace),
             None => sign.apply(&mut self.totals.other_requests, 1),
         }
-    }
-
-    /// The refined names of one root operation are capped; the rest is `other`.
-    fn flow_name(&mut self, request: &FlowRequest, caps: &Caps, hashes: &mut Hashes) -> Symbol {
-        if !request.is_refined {
-            return request.name;
-        }
-        let refined = self.refined_names.entry(request.root).or_default();
-        if let Some(place) = refined.places.get(&request.name) {
-            return *place;
-        }
-        let hash = stable_hash(hashes.text(request.name).as_bytes());
-        let mut place = request.name;
-        match refined.kept.offer(caps.refined_flows, hash, request.name) {
-            Offer::Kept => {}
-            Offer::Replaced(out) => {
-                refined.places.insert(out, Symbol::OTHER);
-                let service = hashes.service_of(request.root);
-                if let Some(stats) = self.flows.remove(&FlowKey { service, name: out }) {
-                    self.flows.entry(FlowKey { service, name: Symbol::OTHER }).or_default().merge(&stats);
-                }
-            }
-            Offer::Refused => place = Symbol::OTHER,
-        }
-        if let Some(refined) = self.refined_names.get_mut(&request.root) {
-            refined.places.insert(request.name, place);
-        }
-        place
     }
 
     fn apply_tallies(&mut self, sign: Sign, facts: &Facts, caps: &Caps, hashes: &mut Hashes) {
@@ -179,40 +161,62 @@ impl Bucket {
         sign.apply(&mut totals.traces, 1);
         sign.apply(&mut totals.incomplete_traces, u64::from(facts.is_incomplete));
         sign.apply(&mut totals.duplicates, facts.duplicates);
+        sign.apply(&mut totals.cut_traces, u64::from(facts.is_cut));
         sign.apply(&mut totals.clamped, u64::from(facts.is_clamped));
     }
 
-    fn edge_key(&mut self, call: &Call, caps: &Caps, hashes: &mut Hashes) -> EdgeKey {
-        let [caller, callee] = self.places_of([call.caller, call.callee], caps, hashes);
-        EdgeKey { caller, callee, protocol: call.protocol, is_async: call.is_async }
-    }
-
-    /// Adds another bucket.
+    /// Adds another lane's bucket of the same minute: the caps hold for both together.
     pub(super) fn merge(&mut self, other: &Bucket, caps: &Caps, hashes: &mut Hashes) {
+        let kept: Vec<NodeId> = other.places.kept().collect();
+        self.offer(&kept, caps, hashes);
         for (key, stats) in &other.edges {
             self.merge_edge(*key, stats, caps, hashes);
         }
         for (key, stats) in &other.joined {
             self.merge_joined(*key, stats, caps, hashes);
         }
-        for (node, stats) in &other.nodes {
-            self.merge_node(*node, stats, caps, hashes);
+        for (base, names) in &other.refined_kept {
+            names.iter().for_each(|name| self.offer_refined(*base, name, caps, hashes));
         }
         for (key, stats) in &other.flows {
-            self.merge_flow(*key, stats, caps, hashes);
+            self.merge_flow(*key, other.refined_of.get(key).copied(), stats, caps, hashes);
+        }
+        self.merge_rest(other, caps, hashes);
+    }
+
+    /// Adds a bucket as it reads: nothing is cut, and what its caps fold is folded.
+    pub(super) fn add(&mut self, other: &Bucket, hashes: &mut Hashes) {
+        let folded = other.folded(hashes);
+        for (key, stats) in folded.edges.iter() {
+            self.merge_edge(*key, stats, &Caps::NONE, hashes);
+        }
+        for (key, stats) in folded.joined.iter() {
+            self.merge_joined(*key, stats, &Caps::NONE, hashes);
+        }
+        for (key, stats) in folded.flows.iter() {
+            self.merge_flow(*key, None, stats, &Caps::NONE, hashes);
+        }
+        self.merge_rest(other, &Caps::NONE, hashes);
+    }
+
+    fn merge_rest(&mut self, other: &Bucket, caps: &Caps, hashes: &mut Hashes) {
+        for (node, stats) in &other.nodes {
+            self.merge_node(*node, stats, caps, hashes);
         }
         for (service, stats) in &other.services {
             self.merge_service(*service, stats, caps, hashes);
         }
         self.totals.merge(other.totals);
+        self.inputs.merge(&other.inputs);
+        self.gaps.extend(other.gaps.iter().cloned());
     }
 
     pub(super) fn merge_edge(&mut self, key: EdgeKey, stats: &EdgeStats, caps: &Caps, hashes: &mut Hashes) {
         if stats.calls == 0 {
             return;
         }
-        let [caller, callee] = self.places_of([key.caller, key.callee], caps, hashes);
-        match self.edge(EdgeKey { caller, callee, ..key }, Sign::Plus, caps, hashes) {
+        self.offer(&[key.caller, key.callee], caps, hashes);
+        match self.edge(key, Sign::Plus, caps, hashes) {
             Some(sums) => sums.merge(stats),
             None => self.totals.other_calls += stats.calls,
         }
@@ -225,11 +229,13 @@ impl Bucket {
         caps: &Caps,
         hashes: &mut Hashes,
     ) {
-        let nodes = [key.caller, key.callee, key.sent_to, key.taken_from];
-        let [caller, callee, sent_to, taken_from] = self.places_of(nodes, caps, hashes);
-        let key = JoinedKey { caller, callee, sent_to, taken_from };
-        if stats.calls > 0 {
-            self.joined.entry(key).or_default().merge(stats);
+        if stats.calls == 0 {
+            return;
+        }
+        self.offer(&key.nodes(), caps, hashes);
+        match self.joined_pair(key, Sign::Plus, caps, hashes) {
+            Some(sums) => sums.merge(stats),
+            None => self.totals.other_joined += stats.calls,
         }
     }
 
@@ -240,13 +246,20 @@ impl Bucket {
         }
     }
 
-    pub(super) fn merge_flow(&mut self, key: FlowKey, stats: &FlowStats, caps: &Caps, hashes: &mut Hashes) {
+    pub(super) fn merge_flow(
+        &mut self,
+        key: FlowKey,
+        refines: Option<Symbol>,
+        stats: &FlowStats,
+        caps: &Caps,
+        hashes: &mut Hashes,
+    ) {
         if stats.requests == 0 {
             return;
         }
         let mut touched: Vec<NodeId> = stats.touches.keys().copied().collect();
         self.place_all(&mut touched, caps, hashes);
-        let Some(sums) = self.flow(key, Sign::Plus, caps, hashes) else {
+        let Some(sums) = self.flow(key, refines, Sign::Plus, caps, hashes) else {
             self.totals.other_requests += stats.requests;
             return;
         };
@@ -273,124 +286,121 @@ impl Bucket {
         }
     }
 
+    /// The sums as they read: of nodes and refined flows beyond the caps as `other`.
+    pub(super) fn folded(&self, hashes: &Hashes) -> Folded<'_> {
+        let (is_folding, place) = (self.places.is_folding(), |node| self.places.get(node));
+        Folded {
+            edges: folded(&self.edges, is_folding, EdgeStats::merge, |key| EdgeKey {
+                caller: place(key.caller),
+                callee: place(key.callee),
+                ..key
+            }),
+            joined: folded(&self.joined, is_folding, EdgeStats::merge, |key| JoinedKey {
+                caller: place(key.caller),
+                callee: place(key.callee),
+                sent_to: place(key.sent_to),
+                taken_from: place(key.taken_from),
+            }),
+            flows: self.folded_flows(hashes),
+        }
+    }
+
+    fn folded_flows(&self, hashes: &Hashes) -> Cow<'_, FastMap<FlowKey, FlowStats>> {
+        let is_kept = |key: FlowKey| {
+            let kept = self
+                .refined_of
+                .get(&key)
+                .and_then(|base| self.refined_kept.get(&FlowKey { name: *base, ..key }));
+            kept.is_none_or(|kept| kept.contains(text_hash(key.name, hashes), key.name))
+        };
+        let is_folding = self.refined_of.keys().any(|key| !is_kept(*key));
+        folded(&self.flows, is_folding, FlowStats::merge, |key| match is_kept(key) {
+            true => key,
+            false => FlowKey { name: Symbol::OTHER, ..key },
+        })
+    }
+
     /// The sums of an edge; `None` beyond the cap.
     fn edge(&mut self, key: EdgeKey, sign: Sign, caps: &Caps, hashes: &mut Hashes) -> Option<&mut EdgeStats> {
-        if sign == Sign::Plus && caps.edges < usize::MAX && !self.edges.contains_key(&key) {
-            match self.edges_kept.offer(caps.edges, hashes.edge(&key), key) {
-                Offer::Kept => {}
-                Offer::Replaced(out) => {
-                    let calls = self.edges.remove(&out).map_or(0, |stats| stats.calls);
-                    self.totals.other_calls += calls;
-                }
-                Offer::Refused => return None,
-            }
-        }
-        match sign {
-            Sign::Plus => Some(self.edges.entry(key).or_default()),
-            Sign::Minus => self.edges.get_mut(&key),
-        }
+        let (sums, kept) = (&mut self.edges, &mut self.edges_kept);
+        let (stats, out) = entry(sums, kept, key, sign, caps.edges, || hashes.edge(&key));
+        self.totals.other_calls += out.map_or(0, |(_, stats)| stats.calls);
+        stats
     }
 
-    /// The sums of a flow; `None` beyond the cap.
-    fn flow(&mut self, key: FlowKey, sign: Sign, caps: &Caps, hashes: &mut Hashes) -> Option<&mut FlowStats> {
-        if sign == Sign::Plus && caps.flows < usize::MAX && !self.flows.contains_key(&key) {
-            match self.flows_kept.offer(caps.flows, hashes.flow(&key), key) {
-                Offer::Kept => {}
-                Offer::Replaced(out) => {
-                    let requests = self.flows.remove(&out).map_or(0, |stats| stats.requests);
-                    self.totals.other_requests += requests;
-                }
-                Offer::Refused => return None,
-            }
-        }
-        match sign {
-            Sign::Plus => Some(self.flows.entry(key).or_default()),
-            Sign::Minus => self.flows.get_mut(&key),
-        }
-    }
-
-    fn places_of<const N: usize>(
+    /// The sums of a joined pair; `None` beyond the cap.
+    fn joined_pair(
         &mut self,
-        mut nodes: [NodeId; N],
+        key: JoinedKey,
+        sign: Sign,
         caps: &Caps,
         hashes: &mut Hashes,
-    ) -> [NodeId; N] {
-        self.place_all(&mut nodes, caps, hashes);
-        nodes
+    ) -> Option<&mut EdgeStats> {
+        let (sums, kept) = (&mut self.joined, &mut self.joined_kept);
+        let (stats, out) = entry(sums, kept, key, sign, caps.edges, || hashes.joined(&key));
+        self.totals.other_joined += out.map_or(0, |(_, stats)| stats.calls);
+        stats
     }
 
-    /// Places all of them before any is used: placing one may push out another.
-    fn place_all(&mut self, nodes: &mut [NodeId], caps: &Caps, hashes: &mut Hashes) {
+    /// The sums of a flow; `None` beyond the cap. Refined names go first, so that they push out no other flow.
+    fn flow(
+        &mut self,
+        key: FlowKey,
+        refines: Option<Symbol>,
+        sign: Sign,
+        caps: &Caps,
+        hashes: &mut Hashes,
+    ) -> Option<&mut FlowStats> {
+        if let (Some(base), Sign::Plus, true) = (refines, sign, caps.refined_flows < usize::MAX)
+            && !self.flows.contains_key(&key)
+        {
+            self.offer_refined(FlowKey { name: base, ..key }, key.name, caps, hashes);
+            self.refined_of.insert(key, base);
+        }
+        let rank = || (hashes.flow(&key) >> 1) | (u64::from(refines.is_some()) << 63);
+        let (stats, out) = entry(&mut self.flows, &mut self.flows_kept, key, sign, caps.flows, rank);
+        if let Some((out, stats)) = out {
+            self.totals.other_requests += stats.requests;
+            self.refined_of.remove(&out);
+        }
+        if stats.is_none() {
+            self.refined_of.remove(&key);
+        }
+        stats
+    }
+
+    fn offer_refined(&mut self, base: FlowKey, name: Symbol, caps: &Caps, hashes: &Hashes) {
+        if caps.refined_flows < usize::MAX {
+            let kept = self.refined_kept.entry(base).or_default();
+            kept.offer(caps.refined_flows, text_hash(name, hashes), name);
+        }
+    }
+
+    /// Offers nodes, and folds what falls out for them.
+    fn offer(&mut self, nodes: &[NodeId], caps: &Caps, hashes: &mut Hashes) {
         if caps.nodes == usize::MAX {
             return;
         }
-        for node in nodes.iter() {
-            self.place(*node, caps, hashes);
+        let mut folds = Vec::new();
+        for node in nodes {
+            self.places.offer(*node, caps, hashes, &mut folds);
         }
-        for node in nodes.iter_mut() {
-            *node = self.place(*node, caps, hashes);
-        }
+        folds.into_iter().for_each(|fold| self.fold(fold, hashes));
     }
 
-    /// Where a node's numbers go: to itself, to `other` of its service, or to the node `other`.
     fn place(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
-        if caps.nodes == usize::MAX || node == OTHER_NODE {
-            return node;
-        }
-        if let Some(place) = self.places.get(&node) {
-            return *place;
-        }
-        let service = hashes.service_of(node);
-        let place = match self.keeps_service(service, caps, hashes) {
-            false => OTHER_NODE,
-            true if hashes.has_operation(node) => self.place_operation(node, service, caps, hashes),
-            true => node,
-        };
-        self.places.insert(node, place);
-        place
+        self.offer(&[node], caps, hashes);
+        self.places.get(node)
     }
 
-    fn keeps_service(&mut self, service: NodeId, caps: &Caps, hashes: &mut Hashes) -> bool {
-        if let Some(is_kept) = self.services_known.get(&service) {
-            return *is_kept;
-        }
-        let offer = self.services_kept.offer(caps.nodes, hashes.node(service), service);
-        if let Offer::Replaced(out) = offer {
-            self.services_known.insert(out, false);
-            let mut members: Vec<NodeId> = self.places.values().copied().collect();
-            members.retain(|place| hashes.service_of(*place) == out);
-            members.push(out);
-            members.sort_unstable();
-            members.dedup();
-            members.into_iter().for_each(|member| self.fold(member, OTHER_NODE, hashes));
-        }
-        let is_kept = offer != Offer::Refused;
-        self.services_known.insert(service, is_kept);
-        is_kept
-    }
-
-    fn place_operation(&mut self, node: NodeId, service: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
-        let other = hashes.other_operation(node);
-        if node == other {
-            return node;
-        }
-        let kept = self.operations_kept.entry(service).or_default();
-        match kept.offer(caps.operations_per_service, hashes.node(node), node) {
-            Offer::Kept => node,
-            Offer::Replaced(out) => {
-                self.fold(out, other, hashes);
-                node
-            }
-            Offer::Refused => other,
-        }
+    /// Offers all of them before any is placed: one may push out another.
+    fn place_all(&mut self, nodes: &mut [NodeId], caps: &Caps, hashes: &mut Hashes) {
+        self.offer(nodes, caps, hashes);
+        nodes.iter_mut().for_each(|node| *node = self.places.get(*node));
     }
 
     /// Moves the numbers of a node that fell out to where its further ones will go.
-    fn fold(&mut self, out: NodeId, into: NodeId, hashes: &mut Hashes) {
-        for place in self.places.values_mut().filter(|place| **place == out) {
-            *place = into;
-        }
-        self.places.insert(out, into);
+    fn fold(&mut self, Fold { out, into }: Fold, hashes: &mut Hashes) {
         if let Some(stats) = self.nodes.remove(&out) {
             self.nodes.entry(into).or_default().merge(&stats);
         }
@@ -405,21 +415,6 @@ impl Bucket {
                 *flow.touches.entry(into).or_default() += count;
             }
         }
-        let moved = |node: NodeId| if node == out { into } else { node };
-        for (key, stats) in take_if(&mut self.edges, |key| key.caller == out || key.callee == out) {
-            let key = EdgeKey { caller: moved(key.caller), callee: moved(key.callee), ..key };
-            self.edges.entry(key).or_default().merge(&stats);
-        }
-        let has_out = |key: &JoinedKey| [key.caller, key.callee, key.sent_to, key.taken_from].contains(&out);
-        for (key, stats) in take_if(&mut self.joined, has_out) {
-            let key = JoinedKey {
-                caller: moved(key.caller),
-                callee: moved(key.callee),
-                sent_to: moved(key.sent_to),
-                taken_from: moved(key.taken_from),
-            };
-            self.joined.entry(key).or_default().merge(&stats);
-        }
     }
 
     fn count_version(&mut self, sign: Sign, service: NodeId, version: Symbol, n: u64, hashes: &mut Hashes) {
@@ -432,9 +427,45 @@ impl Bucket {
     }
 }
 
-fn take_if<K: Copy + Eq + std::hash::Hash, V>(
-    map: &mut FastMap<K, V>,
-    wanted: impl Fn(&K) -> bool,
-) -> Vec<(K, V)> {
-    map.extract_if(|key, _| wanted(key)).collect()
+fn text_hash(name: Symbol, hashes: &Hashes) -> u64 {
+    stable_hash(hashes.text(name).as_bytes())
+}
+
+/// The sums of a key under a cap, and what fell out for it; no sums beyond the cap, or where nothing is to be taken back.
+fn entry<'a, K: Ord + Copy + Hash, V: Default>(
+    sums: &'a mut FastMap<K, V>,
+    kept: &mut BottomK<K>,
+    key: K,
+    sign: Sign,
+    cap: usize,
+    rank: impl FnOnce() -> u64,
+) -> (Option<&'a mut V>, Option<(K, V)>) {
+    if sign == Sign::Minus {
+        return (sums.get_mut(&key), None);
+    }
+    let mut fallen = None;
+    if cap < usize::MAX && !sums.contains_key(&key) {
+        match kept.offer(cap, rank(), key) {
+            Offer::Kept => {}
+            Offer::Replaced(out) => fallen = sums.remove(&out).map(|stats| (out, stats)),
+            Offer::Refused => return (None, None),
+        }
+    }
+    (Some(sums.entry(key).or_default()), fallen)
+}
+
+fn folded<K: Copy + Eq + Hash, V: Clone + Default>(
+    sums: &FastMap<K, V>,
+    is_folding: bool,
+    merge: impl Fn(&mut V, &V),
+    place: impl Fn(K) -> K,
+) -> Cow<'_, FastMap<K, V>> {
+    if !is_folding {
+        return Cow::Borrowed(sums);
+    }
+    let mut all: FastMap<K, V> = FastMap::default();
+    for (key, stats) in sums {
+        merge(all.entry(place(*key)).or_default(), stats);
+    }
+    Cow::Owned(all)
 }

@@ -3,11 +3,11 @@
 //! A key that is among the k smallest of all was so at every moment before, so nothing of it was ever cut:
 //! the kept set and its counts depend neither on order nor on how buckets were merged.
 
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 
 /// The k keys with the smallest hashes.
 #[derive(Clone, Debug)]
-pub(super) struct BottomK<K: Ord>(BinaryHeap<(u64, K)>);
+pub(super) struct BottomK<K: Ord>(BTreeSet<(u64, K)>);
 
 /// What became of a new key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,25 +21,36 @@ pub(super) enum Offer<K> {
 }
 
 impl<K: Ord + Copy> BottomK<K> {
-    /// Offers a key that is not in.
+    /// Offers a key, whether it is in or not.
     pub fn offer(&mut self, k: usize, hash: u64, key: K) -> Offer<K> {
-        if self.0.len() < k {
-            self.0.push((hash, key));
+        if self.0.len() < k || self.0.contains(&(hash, key)) {
+            self.0.insert((hash, key));
             return Offer::Kept;
         }
-        match self.0.peek_mut() {
-            Some(mut largest) if (hash, key) < *largest => {
-                let (_, out) = std::mem::replace(&mut *largest, (hash, key));
-                Offer::Replaced(out)
+        match self.0.last().copied() {
+            Some(largest) if (hash, key) < largest => {
+                self.0.remove(&largest);
+                self.0.insert((hash, key));
+                Offer::Replaced(largest.1)
             }
             _ => Offer::Refused,
         }
+    }
+
+    /// True where the key is among those that are kept.
+    pub fn contains(&self, hash: u64, key: K) -> bool {
+        self.0.contains(&(hash, key))
+    }
+
+    /// The keys that are kept.
+    pub fn iter(&self) -> impl Iterator<Item = K> {
+        self.0.iter().map(|(_, key)| *key)
     }
 }
 
 impl<K: Ord> Default for BottomK<K> {
     fn default() -> Self {
-        BottomK(BinaryHeap::new())
+        BottomK(BTreeSet::new())
     }
 }
 

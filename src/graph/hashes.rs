@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::stats::{EdgeKey, FlowKey};
+use super::stats::{EdgeKey, FlowKey, JoinedKey};
 use crate::model::symbols::TableView;
 use crate::model::{FastMap, Node, NodeId, NodeKind, Symbol, Symbols, stable_hash};
 
@@ -18,6 +18,11 @@ impl Hashes {
     /// A view of `symbols`.
     pub fn new(symbols: Arc<Symbols>) -> Hashes {
         Hashes { symbols, nodes: TableView::new(), known: FastMap::default(), services: FastMap::default() }
+    }
+
+    /// The tables behind the numbers.
+    pub(super) fn symbols(&self) -> &Symbols {
+        &self.symbols
     }
 
     fn get(&mut self, node: NodeId) -> Node {
@@ -72,6 +77,12 @@ impl Hashes {
         bytes.extend_from_slice(&self.node(key.caller).to_le_bytes());
         bytes.extend_from_slice(&self.node(key.callee).to_le_bytes());
         bytes.extend_from_slice(&[key.protocol as u8, u8::from(key.is_async)]);
+        stable_hash(&bytes)
+    }
+
+    /// Hash of a joined pair's strings.
+    pub(super) fn joined(&mut self, key: &JoinedKey) -> u64 {
+        let bytes: Vec<u8> = key.nodes().iter().flat_map(|node| self.node(*node).to_le_bytes()).collect();
         stable_hash(&bytes)
     }
 

@@ -1,16 +1,15 @@
-//! The live graph: open minutes in a concurrent map, closed ones compact behind them.
+//! The live graph: open minutes in a concurrent map, and minutes that are final but not sealed yet.
 //!
 //! Open minutes are keyed by (lane, minute): each entry has one writer, its lane, and any reader.
-//! Lock order: `closed` before an entry of `open`; no guard of the map is held across a second access to it.
+//! Lanes that share their inputs form a group; a minute that all lanes of its group are done with is final.
+//! Lock order: `finals`, then an entry of `open`; no guard of the map is held across a second access to it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
 
 use super::bucket::{Bucket, Caps};
-use super::closed::Closed;
-use super::codec;
 use super::hashes::Hashes;
 use super::stats::Sign;
 use crate::analyze::Facts;
@@ -19,6 +18,8 @@ use crate::model::{Minute, Symbols};
 
 /// A lane by number.
 pub type LaneId = u32;
+/// Lanes that are sealed together: all virtual lanes of a merged instance, or one that is a partition.
+pub type GroupId = u32;
 
 /// A minute of a lane that is not final.
 #[derive(Default)]
@@ -29,47 +30,42 @@ struct OpenMinute {
     shown: Bucket,
 }
 
+/// How far a group is.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Minute through which each lane is final.
+    lanes: BTreeMap<LaneId, Option<Minute>>,
+    /// Facts of minutes up to this one are sealed already, or were never to be known.
+    sealed: Option<Minute>,
+}
+
+impl Group {
+    fn final_through(&self) -> Option<Minute> {
+        self.lanes.values().copied().min().flatten()
+    }
+}
+
+/// Minutes that are final and wait to be sealed.
+pub type FinalMinutes = BTreeMap<(GroupId, Minute), Arc<Bucket>>;
+
 /// The graph that is being written.
 pub struct LiveGraph {
     symbols: Arc<Symbols>,
     open: DashMap<(LaneId, Minute), OpenMinute, foldhash::fast::RandomState>,
-    /// Minute through which each lane is final.
-    finals: Mutex<BTreeMap<LaneId, Option<Minute>>>,
-    closed: RwLock<Closed>,
+    groups: Mutex<BTreeMap<GroupId, Group>>,
+    finals: RwLock<FinalMinutes>,
     caps: Caps,
-    retention_minutes: u32,
-    memory: u64,
 }
 
-/// All that is known of a range of minutes.
-pub struct Reading {
-    /// Merged, at operation level.
-    pub bucket: Bucket,
-    /// First minute asked for that is kept.
-    pub from: Minute,
-    /// First minute after the range.
-    pub to: Minute,
-    /// First minute of the range whose numbers may still change.
-    pub provisional_from: Option<Minute>,
-    /// True where earlier minutes of the range are gone.
-    pub is_cut_by_retention: bool,
-}
-
-/// Size and age of what is kept.
+/// Size and age of what is not sealed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveSize {
-    /// Minutes not final, counted once however many lanes write them.
+    /// Minutes not sealed, counted once however many lanes write them.
     pub open_minutes: usize,
-    /// Closed minutes.
-    pub closed_minutes: usize,
-    /// Bytes of the closed minutes and their blocks.
-    pub closed_bytes: u64,
-    /// First minute kept.
+    /// The first of them.
     pub oldest: Option<Minute>,
-    /// Last minute with facts.
+    /// The last of them.
     pub newest: Option<Minute>,
-    /// True where memory, not age, took the oldest minutes.
-    pub is_limited_by_memory: bool,
 }
 
 impl LiveGraph {
@@ -78,11 +74,9 @@ impl LiveGraph {
         Arc::new(LiveGraph {
             symbols,
             open: DashMap::default(),
-            finals: Mutex::default(),
-            closed: RwLock::default(),
+            groups: Mutex::default(),
+            finals: RwLock::default(),
             caps: Caps::from_config(config),
-            retention_minutes: (config.graph.retention.as_secs() / 60).clamp(1, u64::from(u32::MAX)) as u32,
-            memory: config.graph.memory,
         })
     }
 
@@ -93,72 +87,102 @@ impl LiveGraph {
 
     /// A writer for one thread's lanes.
     pub fn writer(self: &Arc<Self>) -> LaneWriter {
-        LaneWriter { hashes: Hashes::new(self.symbols.clone()), live: self.clone() }
+        LaneWriter { hashes: Hashes::new(self.symbols.clone()), live: self.clone(), floors: BTreeMap::new() }
     }
 
-    /// Counts `lane` among those that a minute waits for.
-    pub fn add_lane(&self, lane: LaneId) {
-        self.lock_finals().entry(lane).or_default();
+    /// Counts `lane` among those that the minutes of `group` wait for.
+    pub fn add_lane(&self, group: GroupId, lane: LaneId) {
+        self.lock_groups().entry(group).or_default().lanes.entry(lane).or_default();
     }
 
     /// No minute waits for `lane` any longer; what it counted stays.
-    pub fn remove_lane(&self, lane: LaneId) {
-        self.lock_finals().remove(&lane);
+    pub fn remove_lane(&self, group: GroupId, lane: LaneId) {
+        if let Some(group) = self.lock_groups().get_mut(&group) {
+            group.lanes.remove(&lane);
+        }
     }
 
-    /// Everything in the minutes from `from` to before `to`.
-    pub fn read(&self, from: Minute, to: Minute) -> Reading {
-        let mut hashes = Hashes::new(self.symbols.clone());
-        let mut bucket = Bucket::default();
-        let closed = self.closed.read().expect("no panic happens while the closed minutes are locked");
-        let mut provisional_from: Option<Minute> = None;
+    /// Minutes of `group` up to `through` are sealed, or cannot be known: facts of them are not counted.
+    pub fn begin_behind(&self, group: GroupId, through: Minute) {
+        let mut groups = self.lock_groups();
+        let sealed = &mut groups.entry(group).or_default().sealed;
+        *sealed = (*sealed).max(Some(through));
+    }
+
+    /// The last minute of `group` whose facts are not counted any more.
+    pub fn sealed_through(&self, group: GroupId) -> Option<Minute> {
+        self.lock_groups().get(&group).and_then(|group| group.sealed)
+    }
+
+    /// Everything before this minute is sealed in every group; `None` while nothing is.
+    pub fn sealed_to(&self) -> Option<Minute> {
+        let groups = self.lock_groups();
+        let written = groups.values().filter(|group| !group.lanes.is_empty());
+        let sealed = written.map(|group| group.sealed).min().flatten();
+        sealed.map(|through| Minute(through.0.saturating_add(1)))
+    }
+
+    /// First minute that is not final in every group; `None` while nothing is known to be final.
+    pub fn provisional_from(&self) -> Option<Minute> {
+        let groups = self.lock_groups();
+        let of_group = |group: &Group| group.final_through().max(group.sealed);
+        let written = groups.values().filter(|group| !group.lanes.is_empty());
+        written.map(of_group).min().flatten().map(|through| Minute(through.0.saturating_add(1)))
+    }
+
+    /// Adds all that is not sealed of the minutes from `from` to before `to`.
+    ///
+    /// `finals` is [`LiveGraph::finals`]: whoever holds it while reading the sealed minutes sees every minute once.
+    pub fn add_to(
+        &self,
+        finals: &FinalMinutes,
+        bucket: &mut Bucket,
+        from: Minute,
+        to: Minute,
+        hashes: &mut Hashes,
+    ) {
+        for (_, bucket_of_minute) in finals.iter().filter(|((_, minute), _)| (from..to).contains(minute)) {
+            bucket.add(bucket_of_minute, hashes);
+        }
         for key in self.open_keys(from, to) {
             let Some(open) = self.open.get(&key) else { continue };
-            bucket.merge(&open.settled, &Caps::NONE, &mut hashes);
-            bucket.merge(&open.shown, &Caps::NONE, &mut hashes);
-            provisional_from = Some(provisional_from.map_or(key.1, |first| first.min(key.1)));
+            bucket.add(&open.settled, hashes);
+            bucket.add(&open.shown, hashes);
         }
-        let blocks = closed.cover(from.0..to.0);
-        let oldest_kept = closed.oldest_kept;
-        // The blocks are shared, so merging them needs no lock.
-        drop(closed);
-        for bytes in blocks {
-            codec::merge_into(&bytes, &mut bucket, &Caps::NONE, &mut hashes);
-        }
-        let is_cut_by_retention = oldest_kept.is_some_and(|oldest| from < oldest);
-        let from = oldest_kept.map_or(from, |oldest| from.max(oldest)).min(to);
-        Reading { bucket, from, to, provisional_from, is_cut_by_retention }
     }
 
-    /// First and last minute with facts.
-    pub fn ends(&self) -> Option<(Minute, Minute)> {
-        let size = self.size();
-        size.oldest.zip(size.newest)
+    /// The minutes that are final and not sealed; while this is held none of them moves.
+    pub fn finals(&self) -> RwLockReadGuard<'_, FinalMinutes> {
+        self.finals.read().expect("no panic happens while the final minutes are locked")
     }
 
-    /// Size and age of what is kept.
+    /// The same, to take out what was sealed.
+    pub fn finals_mut(&self) -> RwLockWriteGuard<'_, FinalMinutes> {
+        self.finals.write().expect("no panic happens while the final minutes are locked")
+    }
+
+    /// Size and age of what is not sealed.
     pub fn size(&self) -> LiveSize {
-        let closed = self.closed.read().expect("no panic happens while the closed minutes are locked");
-        let mut open: Vec<Minute> = self.open.iter().map(|entry| entry.key().1).collect();
-        open.sort_unstable();
-        open.dedup();
-        let ends = closed.ends();
+        let mut minutes: BTreeSet<Minute> = self.finals().keys().map(|(_, minute)| *minute).collect();
+        minutes.extend(self.open.iter().map(|entry| entry.key().1));
         LiveSize {
-            open_minutes: open.len(),
-            closed_minutes: closed.len(),
-            closed_bytes: closed.bytes(),
-            oldest: ends.map(|(first, _)| first).into_iter().chain(open.first().copied()).min(),
-            newest: ends.map(|(_, last)| last).into_iter().chain(open.last().copied()).max(),
-            is_limited_by_memory: closed.is_limited_by_memory,
+            open_minutes: minutes.len(),
+            oldest: minutes.first().copied(),
+            newest: minutes.last().copied(),
         }
+    }
+
+    /// First minute with facts that are not final, from `from` to before `to`.
+    pub fn first_open(&self, from: Minute, to: Minute) -> Option<Minute> {
+        self.open_keys(from, to).into_iter().map(|(_, minute)| minute).min()
     }
 
     fn open_keys(&self, from: Minute, to: Minute) -> Vec<(LaneId, Minute)> {
         self.open.iter().map(|entry| *entry.key()).filter(|(_, minute)| (from..to).contains(minute)).collect()
     }
 
-    fn lock_finals(&self) -> MutexGuard<'_, BTreeMap<LaneId, Option<Minute>>> {
-        self.finals.lock().expect("no panic happens while the lanes are locked")
+    fn lock_groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Group>> {
+        self.groups.lock().expect("no panic happens while the lanes are locked")
     }
 }
 
@@ -166,19 +190,31 @@ impl LiveGraph {
 pub struct LaneWriter {
     live: Arc<LiveGraph>,
     hashes: Hashes,
+    /// Last minute of each lane whose facts are not counted.
+    floors: BTreeMap<LaneId, Minute>,
 }
 
 impl LaneWriter {
+    /// Facts of `lane` up to `through` are not counted: they are sealed, or were never to be known.
+    pub fn begin_behind(&mut self, lane: LaneId, through: Minute) {
+        let floor = self.floors.entry(lane).or_insert(through);
+        *floor = through.max(*floor);
+    }
+
     /// Counts the facts of a closed session or fragment.
     pub fn record(&mut self, lane: LaneId, facts: &Facts) {
-        let mut open = self.live.open.entry((lane, facts.minute)).or_default();
-        open.settled.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
+        if self.is_counted(lane, facts) {
+            let mut open = self.live.open.entry((lane, facts.minute)).or_default();
+            open.settled.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
+        }
     }
 
     /// Shows the facts of a session that is quiet but not closed.
     pub fn show(&mut self, lane: LaneId, facts: &Facts) {
-        let mut open = self.live.open.entry((lane, facts.minute)).or_default();
-        open.shown.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
+        if self.is_counted(lane, facts) {
+            let mut open = self.live.open.entry((lane, facts.minute)).or_default();
+            open.shown.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
+        }
     }
 
     /// Takes back what [`LaneWriter::show`] showed.
@@ -199,59 +235,54 @@ impl LaneWriter {
 
     /// The session was shown as it is now closed: moves its facts over.
     pub fn settle(&mut self, lane: LaneId, facts: &Facts) {
-        let mut open = self.live.open.entry((lane, facts.minute)).or_default();
-        open.settled.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
-        open.shown.apply(Sign::Minus, facts, &self.live.caps, &mut self.hashes);
-        if open.shown.is_empty() {
-            open.shown = Bucket::default();
-        }
+        self.record(lane, facts);
+        self.hide(lane, facts);
     }
 
-    /// `lane` is final through `through`; closes the minutes that all lanes are done with.
-    pub fn finish(&mut self, lane: LaneId, through: Minute) {
-        let all_through = {
-            let mut finals = self.live.lock_finals();
-            if let Some(known) = finals.get_mut(&lane) {
-                *known = (*known).max(Some(through));
-            }
-            finals.values().copied().min().flatten()
+    /// `lane` is final through `through`; gives the minute that its group got final through by it.
+    pub fn finish(&mut self, group: GroupId, lane: LaneId, through: Minute) -> Option<Minute> {
+        let (before, after) = {
+            let mut groups = self.live.lock_groups();
+            let group = groups.entry(group).or_default();
+            let before = group.final_through();
+            let known = group.lanes.entry(lane).or_default();
+            *known = (*known).max(Some(through));
+            (before, group.final_through())
         };
-        if let Some(minute) = all_through {
-            self.close_through(minute);
-        }
+        let through = after.filter(|_| after > before)?;
+        self.close_through(group, through);
+        Some(through)
     }
 
-    fn close_through(&mut self, through: Minute) {
+    fn is_counted(&self, lane: LaneId, facts: &Facts) -> bool {
+        self.floors.get(&lane).is_none_or(|floor| facts.minute > *floor)
+    }
+
+    /// Takes the minutes that are final out of the open ones.
+    fn close_through(&mut self, group: GroupId, through: Minute) {
         let live = self.live.clone();
+        let lanes: Vec<LaneId> = match live.lock_groups().get(&group) {
+            Some(group) => group.lanes.keys().copied().collect(),
+            None => return,
+        };
         let mut minutes: BTreeMap<Minute, Vec<LaneId>> = BTreeMap::new();
         for (lane, minute) in live.open_keys(Minute(0), Minute(through.0.saturating_add(1))) {
-            minutes.entry(minute).or_default().push(lane);
+            if lanes.contains(&lane) {
+                minutes.entry(minute).or_default().push(lane);
+            }
         }
         for (minute, lanes) in minutes {
-            let mut closed =
-                live.closed.write().expect("no panic happens while the closed minutes are locked");
-            let mut bucket = Bucket::default();
+            let mut finals = live.finals_mut();
+            let mut bucket: Option<Bucket> = None;
             for lane in lanes {
-                if let Some((_, open)) = live.open.remove(&(lane, minute)) {
-                    bucket.merge(&open.settled, &live.caps, &mut self.hashes);
+                let Some((_, open)) = live.open.remove(&(lane, minute)) else { continue };
+                match &mut bucket {
+                    None => bucket = Some(open.settled),
+                    Some(bucket) => bucket.merge(&open.settled, &live.caps, &mut self.hashes),
                 }
             }
-            if !bucket.is_empty() {
-                closed.insert(minute, bucket, &live.caps, &mut self.hashes);
-            }
+            let bucket = bucket.filter(|bucket| !bucket.is_empty());
+            bucket.into_iter().for_each(|bucket| drop(finals.insert((group, minute), Arc::new(bucket))));
         }
-        self.age(through);
-    }
-
-    /// Rolls minutes up and drops what is too old or too much.
-    fn age(&mut self, through: Minute) {
-        let live = self.live.clone();
-        let mut closed = live.closed.write().expect("no panic happens while the closed minutes are locked");
-        let oldest = Minute(through.0.saturating_sub(live.retention_minutes));
-        if closed.ends().is_some_and(|(first, _)| first < oldest) {
-            closed.drop_before(oldest);
-        }
-        closed.roll_up(0..through.0 + 1, &mut self.hashes);
-        closed.shrink_to(live.memory);
     }
 }

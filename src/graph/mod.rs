@@ -1,25 +1,27 @@
 //! Facts to the live graph: minute buckets of integers, merged in any order.
 //!
 //! ```text
-//! Facts ──► LaneWriter ──► open minutes (dashmap by lane and minute) ──► closed minutes (compact, blocks) ──► Reading
+//! Facts ──► LaneWriter ──► open minutes (dashmap by lane and minute) ──► final minutes ──► sealed buckets (bytes)
 //! ```
 
 mod bucket;
 mod cap;
-mod closed;
-mod codec;
 mod hashes;
 mod histogram;
 mod live;
+mod places;
 pub mod sealed;
 mod stats;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Caps};
+pub use hashes::Hashes;
 pub use histogram::Histogram;
-pub use live::{LaneId, LaneWriter, LiveGraph, LiveSize, Reading};
+pub use live::{FinalMinutes, GroupId, LaneId, LaneWriter, LiveGraph, LiveSize};
 pub use stats::{
     EdgeKey, EdgeStats, Exemplars, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Totals,
 };

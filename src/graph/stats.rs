@@ -5,7 +5,7 @@
 //! in the live view only, and only until the trace is closed.
 
 use super::histogram::Histogram;
-use crate::analyze::{Call, Evidence, FlowRequest, Tally, Visit};
+use crate::analyze::{Call, Evidence, FlowRequest, Joined, Tally, Visit};
 use crate::model::{FastMap, NodeId, Protocol, Sampling, Symbol, TraceId, UnixNanos};
 
 /// Adds facts, or takes them back.
@@ -52,6 +52,13 @@ pub struct EdgeKey {
     pub is_async: bool,
 }
 
+impl EdgeKey {
+    pub(super) fn of(call: &Call) -> EdgeKey {
+        let Call { caller, callee, protocol, is_async, .. } = *call;
+        EdgeKey { caller, callee, protocol, is_async }
+    }
+}
+
 /// A producer and a consumer that were joined, and the way between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JoinedKey {
@@ -63,6 +70,17 @@ pub struct JoinedKey {
     pub sent_to: NodeId,
     /// Where the consumer took from.
     pub taken_from: NodeId,
+}
+
+impl JoinedKey {
+    pub(super) fn of(joined: &Joined) -> JoinedKey {
+        let Joined { call, sent_to, taken_from } = joined;
+        JoinedKey { caller: call.caller, callee: call.callee, sent_to: *sent_to, taken_from: *taken_from }
+    }
+
+    pub(super) fn nodes(&self) -> [NodeId; 4] {
+        [self.caller, self.callee, self.sent_to, self.taken_from]
+    }
 }
 
 /// A flow: service of the root and name.
@@ -327,10 +345,14 @@ pub struct Totals {
     pub other_calls: u64,
     /// Requests of flows beyond the cap.
     pub other_requests: u64,
+    /// Joined pairs beyond the cap on edges.
+    pub other_joined: u64,
+    /// Traces of which spans were cut.
+    pub cut_traces: u64,
 }
 
 impl Totals {
-    pub(super) fn fields(&mut self) -> [&mut u64; 9] {
+    pub(super) fn fields(&mut self) -> [&mut u64; 11] {
         [
             &mut self.traces,
             &mut self.incomplete_traces,
@@ -341,6 +363,8 @@ impl Totals {
             &mut self.unknown_sampling,
             &mut self.other_calls,
             &mut self.other_requests,
+            &mut self.other_joined,
+            &mut self.cut_traces,
         ]
     }
 

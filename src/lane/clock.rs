@@ -30,6 +30,10 @@ pub struct Stamp {
     pub is_behind: bool,
     /// Its own time was a jump forward that nobody agreed with.
     pub is_refuted: bool,
+    /// Running maximum of the record times up to it, as the log alone tells it.
+    pub newest: LogMillis,
+    /// False where a local clock had a say: another reading of the log may decide otherwise.
+    pub is_reproducible: bool,
 }
 
 /// What became of a record, and of those that were held back before it.
@@ -42,12 +46,18 @@ pub struct Observed {
 }
 
 impl InputClock {
+    /// The clock of an input that was read before, up to this running maximum.
+    pub fn resumed(newest: Option<LogMillis>) -> InputClock {
+        InputClock { newest, ..InputClock::default() }
+    }
+
     /// Takes the time of the next record.
     pub fn observe(&mut self, time: RecordTime) -> Observed {
         match time {
             RecordTime::Missing => {
-                let at = self.now().unwrap_or(0);
-                Observed { released: self.release(false), own: Some(self.stamp(at, false)) }
+                let released = self.release(false);
+                let at = self.newest.unwrap_or(0);
+                Observed { released, own: Some(self.stamp(at, false)) }
             }
             RecordTime::LogAppend(at) => Observed { released: Vec::new(), own: Some(self.stamp(at, false)) },
             RecordTime::Create(at) => self.guard(at),
@@ -59,7 +69,8 @@ impl InputClock {
     /// Records that are held back are released: their time is believed unless the local clock refutes it too.
     pub fn stand(&mut self, at: LogMillis) -> Vec<Stamp> {
         let is_plausible = self.held.iter().all(|held| *held <= at.saturating_add(JUMP_MS));
-        let released = self.release(is_plausible);
+        let mut released = self.release(is_plausible);
+        released.iter_mut().for_each(|stamp| stamp.is_reproducible = false);
         self.promised = self.promised.max(Some(at));
         released
     }
@@ -74,7 +85,8 @@ impl InputClock {
         if !is_jump {
             return Observed { released: self.release(false), own: Some(self.stamp(at, false)) };
         }
-        let agrees = self.held.last().is_none_or(|held| at.abs_diff(*held) <= JUMP_MS as u64);
+        // Time goes on: a later time does not refute an earlier one. In a quiet topic every record is a jump.
+        let agrees = self.held.last().is_none_or(|held| at >= held.saturating_sub(JUMP_MS));
         let mut released = if agrees { Vec::new() } else { self.release(false) };
         if self.held.len() + 1 < AGREEING {
             self.held.push(at);
@@ -87,14 +99,16 @@ impl InputClock {
     /// Stamps the records that are held back: with their own times, or, refuted, with the time before the jump.
     fn release(&mut self, is_believed: bool) -> Vec<Stamp> {
         let held = std::mem::take(&mut self.held);
-        let before = self.now().unwrap_or(0);
+        let before = self.newest.unwrap_or(0);
         held.into_iter().map(|at| self.stamp(if is_believed { at } else { before }, !is_believed)).collect()
     }
 
     fn stamp(&mut self, own: LogMillis, is_refuted: bool) -> Stamp {
-        self.newest = self.newest.max(Some(own));
+        let newest = self.newest.map_or(own, |newest| newest.max(own));
+        self.newest = Some(newest);
         let is_behind = self.newest < self.promised;
-        Stamp { at: self.now().unwrap_or(own), is_behind, is_refuted }
+        let at = self.now().unwrap_or(own);
+        Stamp { at, is_behind, is_refuted, newest, is_reproducible: !is_behind }
     }
 }
 
@@ -140,8 +154,28 @@ mod tests {
         let observed = clock.observe(RecordTime::Create(1001));
         assert!(observed.released.iter().all(|stamp| stamp.at == 1000 && stamp.is_refuted));
         assert_eq!(observed.released.len(), 2);
-        assert_eq!(own(observed), Stamp { at: 1001, is_behind: false, is_refuted: false });
+        let expected = Stamp { at: 1001, newest: 1001, is_reproducible: true, ..Stamp::default() };
+        assert_eq!(own(observed), expected);
         assert_eq!(stamps(&mut clock, &[far, 3 * far, 1002]), [1001, 1001, 1002], "two that do not agree");
+    }
+
+    #[test]
+    fn records_that_are_far_apart_are_no_wrong_clocks() {
+        let mut clock = InputClock::default();
+        let times = [1000, 1000 + 2 * JUMP_MS, 1000 + 4 * JUMP_MS, 1000 + 6 * JUMP_MS, 1001 + 6 * JUMP_MS];
+        assert_eq!(stamps(&mut clock, &times), times, "a replay of a quiet topic reads them without pauses");
+    }
+
+    #[test]
+    fn what_a_local_clock_decided_is_marked() {
+        let far = 1000 + 2 * JUMP_MS;
+        let mut clock = InputClock::resumed(Some(1000));
+        assert!(own(clock.observe(RecordTime::Create(1500))).is_reproducible);
+        stamps(&mut clock, &[far]);
+        assert!(!clock.stand(far + 1000)[0].is_reproducible);
+        let behind = own(clock.observe(RecordTime::Create(far + 1)));
+        assert_eq!((behind.at, behind.newest, behind.is_reproducible), (far + 1000, far + 1, false));
+        assert!(own(clock.observe(RecordTime::Create(far + 1001))).is_reproducible);
     }
 
     #[test]

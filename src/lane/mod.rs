@@ -2,12 +2,16 @@
 //!
 //! ```text
 //! record times ──► InputClock ──► Shed ──► Lane (sessions, tails) ──► parts to analyse
-//!                                  Watermark ───┘
+//!                      │           Watermark ───┘
+//!                      └──► Journal ──► Ledger: counters and positions, for who seals
 //! ```
 //! A lane is a pure function of its log: order between inputs, batches and threads change nothing.
 
 mod chain;
 mod clock;
+mod counts;
+mod journal;
+mod ledger;
 mod session;
 mod shed;
 mod slab;
@@ -18,7 +22,10 @@ mod watermark;
 mod tests;
 
 pub use clock::{InputClock, Observed, Stamp};
+pub use counts::{Dropped, Gap, GapCause, InputCounts, Inputs};
+pub use journal::{Journal, RecordTally};
+pub use ledger::{Ledger, LogMinute, Position, SealedInputs};
 pub use session::Part;
-pub use shed::Shed;
+pub use shed::{Shed, ShedState};
 pub use table::{Event, Lane, LaneSize};
 pub use watermark::Watermark;

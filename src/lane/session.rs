@@ -15,6 +15,29 @@ pub struct Part {
     pub tail_minute: Option<Minute>,
     /// Its spans, in no order, some perhaps twice.
     pub spans: Vec<Span>,
+    /// Copies of spans that were taken out on the way.
+    pub copies: u64,
+    /// True where it had more spans than are kept.
+    pub is_cut: bool,
+}
+
+impl Part {
+    /// A part without spans.
+    fn empty(trace: TraceId, session_start: LogMillis, tail_minute: Option<Minute>) -> Part {
+        Part { trace, session_start, tail_minute, spans: Vec::new(), copies: 0, is_cut: false }
+    }
+
+    /// Keeps the `max` spans with the smallest mixed ids; says how many went.
+    pub(super) fn cut_to(mut self, max: usize) -> (Part, u64) {
+        let cut = cut(std::mem::take(&mut self.spans), max);
+        let part = Part {
+            spans: cut.kept,
+            copies: self.copies + cut.copies,
+            is_cut: self.is_cut || cut.gone > 0,
+            ..self
+        };
+        (part, cut.gone)
+    }
 }
 
 /// Tail fragments by log minute, in order.
@@ -32,6 +55,9 @@ pub(super) struct Session<S> {
     accepted: u32,
     accepted_len: u32,
     pending_len: u32,
+    /// What was cut of the open session: copies, and whether other spans too.
+    accepted_copies: u32,
+    is_cut: bool,
     chain: Option<Chain>,
     /// Tail fragments not handed over yet.
     tails: Option<Box<Tails>>,
@@ -64,6 +90,8 @@ impl<S> Session<S> {
             accepted: NONE,
             accepted_len: 0,
             pending_len: 0,
+            accepted_copies: 0,
+            is_cut: false,
             chain: None,
             tails: None,
             due,
@@ -133,15 +161,11 @@ impl<S> Session<S> {
         pending.sort_by_key(|(at, _)| *at);
         let mut chain = self.chain;
         let mut parts: Vec<Part> = Vec::new();
-        let part = |session_start, tail_minute| Part {
-            trace: self.trace,
-            session_start,
-            tail_minute,
-            spans: Vec::new(),
-        };
+        let part = |session_start, tail_minute| Part::empty(self.trace, session_start, tail_minute);
         if let (Some(chain), true) = (chain, self.accepted != NONE) {
             let spans = slab.iter(self.accepted).map(|(_, span)| span.clone()).collect();
-            parts.push(Part { spans, ..part(chain.start, None) });
+            let (copies, is_cut) = (u64::from(self.accepted_copies), self.is_cut);
+            parts.push(Part { spans, copies, is_cut, ..part(chain.start, None) });
         }
         for (minute, spans) in self.tails.iter().flat_map(|tails| tails.iter()) {
             let start = chain.map_or(0, |chain| chain.start);
@@ -201,8 +225,10 @@ impl<S> Session<S> {
         if (self.accepted_len as usize) < max_spans.saturating_mul(2) {
             return 0;
         }
-        let (kept, gone) = cut(self.take_accepted(slab), max_spans);
+        let Cut { kept, gone, copies } = cut(self.take_accepted(slab), max_spans);
         self.accepted_len = kept.len() as u32;
+        self.accepted_copies = self.accepted_copies.saturating_add(copies as u32);
+        self.is_cut |= gone > 0;
         for span in kept {
             self.accepted = slab.push(self.accepted, 0, span);
         }
@@ -224,7 +250,9 @@ impl<S> Session<S> {
     fn hand_over_session(&mut self, session_start: LogMillis, slab: &mut SpanSlab, parts: &mut Vec<Part>) {
         if self.accepted != NONE {
             let spans = self.take_accepted(slab);
-            parts.push(Part { trace: self.trace, session_start, tail_minute: None, spans });
+            let copies = u64::from(std::mem::take(&mut self.accepted_copies));
+            let is_cut = std::mem::take(&mut self.is_cut);
+            parts.push(Part { spans, copies, is_cut, ..Part::empty(self.trace, session_start, None) });
         }
     }
 
@@ -240,7 +268,7 @@ impl<S> Session<S> {
     fn hand_over_tails(&mut self, session_start: LogMillis, ended: Minute, parts: &mut Vec<Part>) {
         let Some(mut tails) = self.tails.take() else { return };
         for (minute, spans) in tails.extract_if(.., |(minute, _)| *minute < ended) {
-            parts.push(Part { trace: self.trace, session_start, tail_minute: Some(minute), spans });
+            parts.push(Part { spans, ..Part::empty(self.trace, session_start, Some(minute)) });
         }
         self.tails = (!tails.is_empty()).then_some(tails);
     }
@@ -257,17 +285,25 @@ impl<S> Session<S> {
     }
 }
 
-/// Keeps the `max` spans with the smallest mixed ids, and says how many went.
-pub(super) fn cut(mut spans: Vec<Span>, max: usize) -> (Vec<Span>, u64) {
+/// What is left of the spans of a session that has too many.
+struct Cut {
+    kept: Vec<Span>,
+    gone: u64,
+    copies: u64,
+}
+
+/// Keeps the `max` spans with the smallest mixed ids.
+fn cut(mut spans: Vec<Span>, max: usize) -> Cut {
     if spans.len() <= max {
-        return (spans, 0);
+        return Cut { kept: spans, gone: 0, copies: 0 };
     }
-    let before = spans.len();
+    let all = spans.len();
     // Copies of a span would otherwise push others out, by how often they were delivered.
     spans.sort_unstable_by(|a, b| a.id.cmp(&b.id).then(b.end.cmp(&a.end)).then_with(|| a.cmp(b)));
     spans.dedup_by(|next, kept| next.id == kept.id && next.kind == kept.kind);
+    let distinct = spans.len();
     spans.sort_by_cached_key(|span| TraceId(u128::from(span.id.0)).mixed(0));
     spans.truncate(max);
-    let gone = (before - spans.len()) as u64;
-    (spans, gone)
+    let gone = (distinct - spans.len()) as u64;
+    Cut { kept: spans, gone, copies: (all - distinct) as u64 }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::chain::Spans;
-use super::session::{Part, Session, cut};
+use super::session::{Part, Session};
 use super::slab::SpanSlab;
 use crate::config::SessionsConfig;
 use crate::model::{LogMillis, Minute, Span, TraceId};
@@ -58,8 +58,11 @@ pub struct LaneSize {
 }
 
 impl<S> Lane<S> {
-    /// An empty lane.
-    pub fn new(config: &SessionsConfig, telemetry: Arc<Telemetry>) -> Lane<S> {
+    /// An empty lane of a log that is read from its beginning, or from where a sealed minute says.
+    ///
+    /// `sealed` is the last minute that is sealed, of a replay.
+    pub fn new(config: &SessionsConfig, sealed: Option<Minute>, telemetry: Arc<Telemetry>) -> Lane<S> {
+        let max_life = config.max_life.as_millis() as LogMillis;
         Lane {
             slots: Vec::new(),
             free_slots: Vec::new(),
@@ -72,7 +75,8 @@ impl<S> Lane<S> {
             watermark: LogMillis::MIN,
             spans: Spans {
                 gap: config.gap.as_millis() as LogMillis,
-                max_life: config.max_life.as_millis() as LogMillis,
+                max_life,
+                tainted_before: sealed.map_or(LogMillis::MIN, |sealed| sealed.end_millis() - max_life),
             },
             event_clamp: config.event_clamp.as_millis() as LogMillis,
             quiet_ms: config.quiet.as_millis() as u64,
@@ -136,12 +140,26 @@ impl<S> Lane<S> {
                 continue;
             }
             session.unseen_since = None;
+            // Cut as they will be when they are closed: what is shown then moves over as it is.
+            let max = self.max_spans;
             let parts = session.preview(&self.slab, self.spans);
+            let parts: Vec<Part> = parts.into_iter().map(|part| part.cut_to(max).0).collect();
             if parts.is_empty() && session.shown.is_none() {
                 continue;
             }
             session.shown = Some(show(session.shown.take(), parts));
         }
+    }
+
+    /// The log begins in the middle: what lies behind the end of `sealed` counts, as in a replay.
+    pub fn begin_behind(&mut self, sealed: Minute) {
+        let tainted_before = sealed.end_millis() - self.spans.max_life;
+        self.spans.tainted_before = self.spans.tainted_before.max(tainted_before);
+    }
+
+    /// Everything before it is decided.
+    pub fn watermark(&self) -> LogMillis {
+        self.watermark
     }
 
     /// What the lane holds.
@@ -240,9 +258,9 @@ impl<S> Lane<S> {
             None => {}
         }
         for part in parts {
-            let (spans, gone) = cut(part.spans, self.max_spans);
+            let (part, gone) = part.cut_to(self.max_spans);
             self.telemetry.counters.drop(Reason::SessionFull, gone);
-            on_event(Event::Closed(Part { spans, ..part }));
+            on_event(Event::Closed(part));
         }
     }
 

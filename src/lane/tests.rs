@@ -1,5 +1,7 @@
 //! A lane against a second, naive implementation, over random logs, orders, batches and partitions.
 
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,11 +66,11 @@ fn config() -> SessionsConfig {
 
 /// Delivers a log: partitions interleaved by `picks`, the watermark told after every `batch` records.
 fn deliver(log: &[Arrival], picks: &[u32], batch: usize, now_step: u64) -> BTreeSet<PartKey> {
-    let mut lane: Lane<Vec<Part>> = Lane::new(&config(), Telemetry::new());
+    let mut lane: Lane<Vec<Part>> = Lane::new(&config(), None, Telemetry::new());
     let mut watermark = Watermark::default();
     let mut queues: BTreeMap<u32, std::collections::VecDeque<Arrival>> = BTreeMap::new();
     for arrival in log {
-        watermark.add(arrival.partition);
+        watermark.add(arrival.partition, 1);
         queues.entry(arrival.partition).or_default().push_back(arrival.clone());
     }
     let mut found = Vec::new();
@@ -135,7 +137,7 @@ proptest! {
 }
 
 fn lane() -> Lane<Vec<Part>> {
-    Lane::new(&config(), Telemetry::new())
+    Lane::new(&config(), None, Telemetry::new())
 }
 
 fn push(lane: &mut Lane<Vec<Part>>, span: u64, at: LogMillis, now: u64) {
@@ -206,7 +208,7 @@ fn a_session_has_a_limit_and_what_is_cut_is_counted_whatever_the_order() {
     let telemetry = Telemetry::new();
     let run = |ids_in: &mut dyn Iterator<Item = u64>, telemetry: &Arc<Telemetry>| {
         let config = SessionsConfig { max_spans: 10, ..config() };
-        let mut lane: Lane<Vec<Part>> = Lane::new(&config, telemetry.clone());
+        let mut lane: Lane<Vec<Part>> = Lane::new(&config, None, telemetry.clone());
         for (at, span) in ids_in.enumerate() {
             push(&mut lane, span, at as i64, 0);
             lane.advance(at as i64, &mut |_| {});

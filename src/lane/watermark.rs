@@ -8,17 +8,22 @@ use crate::model::{InputId, LogMillis};
 #[derive(Clone, Debug, Default)]
 pub struct Watermark {
     inputs: BTreeMap<InputId, Option<LogMillis>>,
+    /// Inputs that there are: before all of them are known nothing is decided.
+    expected: usize,
 }
 
 impl Watermark {
-    /// Waits for an input from now on.
-    pub fn add(&mut self, input: InputId) {
+    /// Waits for an input from now on, and for so many in all.
+    pub fn add(&mut self, input: InputId, expected: usize) {
         self.inputs.entry(input).or_default();
+        self.expected = self.expected.max(expected);
     }
 
     /// Waits for it no longer.
     pub fn remove(&mut self, input: InputId) {
-        self.inputs.remove(&input);
+        if self.inputs.remove(&input).is_some() {
+            self.expected = self.expected.saturating_sub(1);
+        }
     }
 
     /// The input has delivered everything before `at`.
@@ -33,8 +38,11 @@ impl Watermark {
         self.inputs.values().copied().max().flatten()
     }
 
-    /// The smallest over all inputs; `None` while one has said nothing.
+    /// The smallest over all inputs; `None` while one has said nothing, or is not known yet.
     pub fn get(&self) -> Option<LogMillis> {
+        if self.inputs.len() < self.expected {
+            return None;
+        }
         self.inputs.values().copied().min().flatten()
     }
 }

@@ -91,6 +91,24 @@ pub enum SourceEvent {
         input: InputId,
         /// `topic/partition`, or a file's name.
         name: Arc<str>,
+        /// Inputs that there are in all: nothing is decided before each of them was assigned.
+        expected: usize,
+    },
+    /// It is known where the input is read from; before its first record.
+    Started {
+        /// Its number.
+        input: InputId,
+        /// Offset of the next record.
+        offset: i64,
+        /// How much of the log lies before it.
+        beginning: Beginning,
+    },
+    /// Records between the last one and `first` are gone.
+    Hole {
+        /// Its number.
+        input: InputId,
+        /// Offset of the next record.
+        first: i64,
     },
     /// Records.
     Records(RecordBatch),
@@ -101,9 +119,27 @@ pub enum SourceEvent {
         /// Local clock less the margin.
         at: LogMillis,
     },
-    /// The input belongs to another instance now, or is gone; lanes no longer wait for it.
+    /// The input is not read for now: the group hands it out anew, or another instance has it.
     Revoked {
         /// Its number.
         input: InputId,
     },
+    /// The input does not exist any more; nobody waits for it.
+    Gone {
+        /// Its number.
+        input: InputId,
+    },
+}
+
+/// What lies before the place where an input is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// Nothing: it is the beginning of the log.
+    OfLog,
+    /// Records that are not read; from this log time on all are.
+    At(LogMillis),
+    /// Records that are gone.
+    OfWhatIsLeft,
+    /// Records that were read before.
+    Resumed,
 }

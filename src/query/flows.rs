@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::notes;
 use super::request::FlowQuery;
 use super::snapshot::node_id;
-use crate::graph::{FlowStats, Reading, Totals};
-use crate::model::{Minute, Symbols};
+use crate::graph::{FlowStats, Totals};
+use crate::lane::Dropped;
+use crate::model::{Minute, Symbols, UnixNanos};
+use crate::store::Reading;
 
 /// The flows of a time range, sorted by id.
 pub struct FlowsSnapshot {
@@ -17,6 +20,12 @@ pub struct FlowsSnapshot {
     pub provisional_from: Option<Minute>,
     /// Sums over all of the range.
     pub totals: Totals,
+    /// What did not reach a lane in the range, by reason.
+    pub dropped: Dropped,
+    /// Why the range is not whole, in words.
+    pub notes: Vec<String>,
+    /// The instant that the question fixes its answer to.
+    pub as_of: Option<UnixNanos>,
     /// The flows.
     pub flows: Vec<FlowEntry>,
 }
@@ -77,6 +86,9 @@ pub fn select_flows(reading: &Reading, symbols: &Symbols, query: &FlowQuery) -> 
         to: reading.to,
         provisional_from: reading.provisional_from,
         totals: reading.bucket.totals,
+        dropped: reading.bucket.inputs.dropped(),
+        notes: notes::notes(reading),
+        as_of: query.as_of,
         flows,
     }
 }

@@ -4,6 +4,7 @@ mod alias;
 mod answer;
 mod collapse;
 mod flows;
+mod notes;
 mod request;
 mod rollup;
 mod select;

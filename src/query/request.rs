@@ -49,6 +49,8 @@ pub enum Direction {
 pub struct GraphQuery {
     /// Time range.
     pub range: TimeRange,
+    /// Answers from sealed minutes alone, up to this instant: the answer never changes.
+    pub as_of: Option<UnixNanos>,
     /// Only nodes of this environment.
     pub environment: Option<String>,
     /// Only edges with an end in this namespace.
@@ -73,6 +75,7 @@ impl Default for GraphQuery {
     fn default() -> Self {
         GraphQuery {
             range: TimeRange::Window(Duration::from_secs(15 * 60)),
+            as_of: None,
             environment: None,
             namespace: None,
             level: Level::Service,
@@ -91,6 +94,8 @@ impl Default for GraphQuery {
 pub struct FlowQuery {
     /// Time range.
     pub range: TimeRange,
+    /// Answers from sealed minutes alone, up to this instant: the answer never changes.
+    pub as_of: Option<UnixNanos>,
     /// Only flows of this environment.
     pub environment: Option<String>,
     /// Only flows whose root is in this namespace.
@@ -108,6 +113,51 @@ pub enum QueryError {
         /// RFC 3339.
         to: String,
     },
+    /// A range for `as_of` that reaches beyond it.
+    #[error(
+        "the range ends at {to}, after as_of={as_of}: end it by the whole minute of as_of, or leave as_of out"
+    )]
+    BeyondAsOf {
+        /// RFC 3339.
+        to: String,
+        /// RFC 3339.
+        as_of: String,
+    },
+    /// A range for `as_of` that is not sealed yet.
+    #[error(
+        "the range up to {to} is not sealed yet, so its answer may still change: {hint}; ask for less, or leave as_of out"
+    )]
+    NotSealed {
+        /// RFC 3339.
+        to: String,
+        /// How far minutes are sealed.
+        hint: String,
+    },
+    /// A range for `as_of` whose ends lie inside roll-ups.
+    #[error(
+        "the minutes from {from} to {to} are rolled up by now: the nearest range that exists is from={nearest_from}&to={nearest_to}"
+    )]
+    RolledUp {
+        /// RFC 3339.
+        from: String,
+        /// RFC 3339.
+        to: String,
+        /// RFC 3339.
+        nearest_from: String,
+        /// RFC 3339.
+        nearest_to: String,
+    },
+    /// A range for `as_of` that begins before what is kept.
+    #[error("{from} is not kept any more (store.retention, store.max_size): what is kept begins at {oldest}")]
+    NotKept {
+        /// RFC 3339.
+        from: String,
+        /// RFC 3339.
+        oldest: String,
+    },
+    /// The store cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Store(String),
     /// No node has the name of the focus.
     #[error("no node is called `{focus}` in this range{hint}")]
     UnknownFocus {
@@ -116,4 +166,10 @@ pub enum QueryError {
         /// `; did you mean …?`, or empty.
         hint: String,
     },
+}
+
+impl QueryError {
+    pub(super) fn store(error: crate::store::StoreError) -> QueryError {
+        QueryError::Store(error.to_string())
+    }
 }

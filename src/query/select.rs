@@ -7,11 +7,13 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::alias::Aliases;
 use super::collapse;
+use super::notes;
 use super::request::{Direction, GraphQuery, Level, QueryError};
 use super::rollup::{Edges, Key, Names, SetOf, roll_up};
 use super::snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
-use crate::graph::{Bucket, EdgeStats, NodeStats, Reading};
+use crate::graph::{Bucket, EdgeStats, NodeStats};
 use crate::model::{FastMap, Node, NodeKind, Symbol, Symbols};
+use crate::store::Reading;
 
 /// Answers a graph question from what was read.
 ///
@@ -47,24 +49,10 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
         to: reading.to,
         provisional_from: reading.provisional_from,
         totals: bucket.totals,
-        notes: notes(reading),
+        dropped: bucket.inputs.dropped(),
+        notes: notes::notes(reading),
         graph: build(nodes, kept, edges),
     })
-}
-
-fn notes(reading: &Reading) -> Vec<String> {
-    let mut notes = Vec::new();
-    if reading.is_cut_by_retention {
-        notes.push("the range begins before what is kept; see graph.retention and graph.memory".to_string());
-    }
-    let totals = &reading.bucket.totals;
-    if totals.other_calls > 0 {
-        notes.push(format!(
-            "{} calls of edges beyond graph.max_edges are counted but not shown",
-            totals.other_calls
-        ));
-    }
-    notes
 }
 
 fn node_entries(

@@ -6,6 +6,7 @@ use petgraph::graph::DiGraph;
 
 use super::request::{GraphQuery, Level};
 use crate::graph::{EdgeStats, Totals};
+use crate::lane::Dropped;
 use crate::model::{Minute, NodeKind, Protocol};
 
 /// A dependency graph of a time range. Nodes are sorted by id, edges by caller, callee, protocol and async.
@@ -20,6 +21,8 @@ pub struct GraphSnapshot {
     pub provisional_from: Option<Minute>,
     /// Sums over all of the range, before any filter.
     pub totals: Totals,
+    /// What did not reach a lane in the range, by reason.
+    pub dropped: Dropped,
     /// Why the range is not whole, in words.
     pub notes: Vec<String>,
     /// The graph.

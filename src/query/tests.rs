@@ -9,6 +9,7 @@ use crate::analyze::{Call, Evidence, Facts, Joined, Tally, Visit};
 use crate::config::Config;
 use crate::graph::LiveGraph;
 use crate::model::{Minute, Node, NodeId, NodeKind, Protocol, Sampling, Symbol, Symbols, TraceId};
+use crate::store::Timeline;
 
 /// `kind:name@namespace#environment|operation`, as ids are written; the kind is `service` where none is given.
 fn node(symbols: &Symbols, text: &str) -> NodeId {
@@ -43,7 +44,7 @@ fn call(symbols: &Symbols, line: &str) -> Call {
 
 /// A live graph of these calls: `caller -> callee [async] [inferred] [!err]`, or `joined producer -> consumer via A B`.
 /// A lone name is a service that only worked.
-fn live(lines: &str) -> Arc<LiveGraph> {
+fn live(lines: &str) -> Arc<Timeline> {
     let symbols = Symbols::new(10_000);
     let live = LiveGraph::new(symbols.clone(), &Config::default());
     let mut facts = Facts { trace: TraceId(1), ..Facts::default() };
@@ -65,7 +66,7 @@ fn live(lines: &str) -> Arc<LiveGraph> {
         facts.tallies.push((NodeId(symbols.nodes.intern(service)), Tally { spans: 1, ..Tally::default() }));
     }
     live.writer().record(0, &facts);
-    live
+    Timeline::in_memory(live, &Config::default())
 }
 
 fn all() -> GraphQuery {

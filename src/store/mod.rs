@@ -1,8 +1,26 @@
-//! Sealed buckets kept beyond the process: whole bytes in, the same bytes or a told [`StoreError`] out.
+//! Sealed buckets kept beyond the process, and all minutes read as one.
 //!
-//! A store knows buckets by [`BucketKey`](crate::graph::sealed::BucketKey) and digest, never what they say.
-//! It is the one part of the core that does input and output; it uses no clock, no threads and no async.
+//! ```text
+//! LiveGraph (open, final) ──► Sealer ──► History (index, memory) ──► EmbeddedStore (files)
+//!          └──────────────── Timeline: one reading of both ─────────────┘
+//! ```
+//! It is the one part of the core that does input and output; it uses no clock and no async.
 
+mod cover;
 mod embedded;
+mod history;
+mod policy;
+mod resume;
+mod roll_up;
+mod sealer;
+mod timeline;
+
+#[cfg(test)]
+mod tests;
 
 pub use embedded::{Access, EmbeddedStore, Put, StoreError};
+pub use history::{History, HistorySize};
+pub use policy::Policy;
+pub use resume::{Resume, ResumedInput};
+pub use sealer::{MERGED, SealCounters, Sealer};
+pub use timeline::{Reading, SealedRangeError, Timeline};

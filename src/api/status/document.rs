@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{LimitedBy, MissingRow};
+use super::{LimitedBy, MissingRow, StoreStatus};
 use crate::api::readiness::ReadinessDocument;
 
 /// Name and version of the schema.
@@ -36,6 +36,8 @@ pub(crate) struct StatusDocument {
     pub counters: CountersDocument,
     /// What is kept, and what bounds it.
     pub retention: RetentionDocument,
+    /// The sealed minutes.
+    pub store: StoreStatus,
     /// Size of the graph.
     pub graph: SizeDocument,
     /// Traces that are not closed yet.
@@ -129,7 +131,7 @@ pub(crate) struct CountersDocument {
 /// What is kept, and what bounds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct RetentionDocument {
-    /// `graph.retention` in words, as `1 d`.
+    /// `store.retention` in words, as `30 d`.
     pub configured: String,
     /// The same in seconds.
     pub configured_seconds: u64,
@@ -152,9 +154,9 @@ pub(crate) struct SizeDocument {
     pub edges: u64,
     /// Minutes that may still change.
     pub open_minutes: u64,
-    /// Minutes that are final.
-    pub closed_minutes: u64,
-    /// Memory of all minutes.
+    /// Minutes that are sealed and not rolled up.
+    pub sealed_minutes: u64,
+    /// Memory of sealed minutes and roll-ups.
     pub bytes: u64,
     /// What passed a limit and was counted as `other`, by the limit's name.
     pub capped: BTreeMap<String, u64>,

@@ -42,6 +42,7 @@ pub(super) fn status_document(
         partitions,
         counters: counters_document(&telemetry.counters),
         retention: retention_document(state.settings, graph),
+        store: graph.store.clone(),
         graph: size_document(graph),
         pending: PendingDocument {
             traces: graph.pending_traces,
@@ -118,7 +119,7 @@ fn size_document(graph: &GraphStatus) -> SizeDocument {
         nodes: graph.nodes,
         edges: graph.edges,
         open_minutes: graph.open_minutes,
-        closed_minutes: graph.closed_minutes,
+        sealed_minutes: graph.sealed_minutes,
         bytes: graph.bytes,
         capped: graph.capped.iter().cloned().collect(),
     }

@@ -1,6 +1,6 @@
 //! What the numbers mean and what to do about them, in words.
 
-use super::{GraphStatus, LimitedBy, MissingRow};
+use super::{GraphStatus, LimitedBy, MissingRow, StoreStatus};
 use crate::api::readiness::missing_partitions;
 use crate::api::words::grouped;
 use crate::config::LaneMode;
@@ -54,11 +54,30 @@ pub(super) fn hints(counters: &Counters, graph: &GraphStatus) -> Vec<String> {
     for (limit, count) in graph.capped.iter().filter(|(_, count)| *count > 0) {
         hints.push(format!("{} counted as `other`: raise {limit}", grouped(*count)));
     }
-    if graph.limited_by == LimitedBy::Memory {
+    if graph.limited_by == LimitedBy::Size {
         hints.push(
-            "minutes are dropped before graph.retention: raise graph.memory or lower graph.retention".into(),
+            "minutes are dropped before store.retention: raise store.max_size (without a store graph.memory), or lower \
+             store.retention"
+                .into(),
         );
     }
+    hints.extend(store_hints(&graph.store));
+    hints
+}
+
+fn store_hints(store: &StoreStatus) -> Vec<String> {
+    let mut hints = Vec::new();
+    if let Some(problem) = &store.problem {
+        hints.push(format!("{} sealed minutes wait in memory: {problem}", grouped(store.waiting)));
+    }
+    if store.nondeterminism > 0 {
+        hints.push(format!(
+            "nondeterminism: {} minutes contradict what an earlier run sealed; the first ones stay, the others are in \
+             conflicts/ of the store: please report it",
+            grouped(store.nondeterminism)
+        ));
+    }
+    hints.extend(store.damaged.iter().cloned());
     hints
 }
 

@@ -8,8 +8,12 @@ use super::timing::{Stage, Timings, timed};
 use super::{Arrival, LaneMessage, Routing, Shared};
 use crate::config::LaneMode;
 use crate::decode::{DecodeSettings, Decoder, Rejected};
-use crate::lane::{InputClock, Shed, Stamp};
-use crate::model::{InputId, KeyHint, LogMillis, RecordBatch, RecordMeta, SourceEvent, SpanRecord};
+use crate::lane::{Dropped, GapCause, InputClock, Journal, Ledger, RecordTally, Shed, Stamp};
+use crate::model::time::MILLIS_PER_MINUTE;
+use crate::model::{
+    Beginning, InputId, KeyHint, LogMillis, Minute, RecordBatch, RecordMeta, SourceEvent, SpanRecord,
+};
+use crate::store::Resume;
 use crate::telemetry::log::Sampler;
 use crate::telemetry::{Reason, Telemetry};
 
@@ -18,8 +22,11 @@ struct Intake {
     name: Arc<str>,
     clock: InputClock,
     shed: Shed,
-    /// Spans of the records whose time is not believed yet, by record.
-    held: VecDeque<Vec<SpanRecord>>,
+    journal: Journal,
+    /// Records whose time is not believed yet: what they count, and their spans.
+    held: VecDeque<(RecordTally, Vec<SpanRecord>)>,
+    /// Records before the first one were not read, or are gone; told to the lanes once the first log time is known.
+    is_cut: bool,
 }
 
 pub(super) struct DecodeWorker {
@@ -28,6 +35,10 @@ pub(super) struct DecodeWorker {
     timings: Option<Arc<Timings>>,
     routing: Routing,
     budget: u64,
+    /// M + G, milliseconds.
+    look_back: LogMillis,
+    ledger: Arc<Ledger>,
+    resume: Arc<Resume>,
     intakes: HashMap<InputId, Intake>,
     lanes: Vec<SyncSender<LaneMessage>>,
     /// Spans of the record at hand.
@@ -45,11 +56,14 @@ impl DecodeWorker {
     pub fn new(shared: &Shared, routing: Routing, lanes: Vec<SyncSender<LaneMessage>>) -> DecodeWorker {
         let settings = DecodeSettings::from_config(&shared.config);
         DecodeWorker {
-            decoder: Decoder::new(shared.live.symbols().clone(), shared.telemetry.clone(), settings),
+            decoder: Decoder::new(shared.symbols().clone(), shared.telemetry.clone(), settings),
             telemetry: shared.telemetry.clone(),
             timings: shared.timings.clone(),
             routing,
             budget: shared.config.sessions.budget,
+            look_back: shared.config.sessions.look_back_ms(),
+            ledger: shared.timeline.ledger.clone(),
+            resume: shared.resume.clone(),
             intakes: HashMap::new(),
             arrivals: lanes.iter().map(|_| Vec::new()).collect(),
             lanes,
@@ -70,23 +84,28 @@ impl DecodeWorker {
 
     fn take(&mut self, event: SourceEvent) -> Result<(), Ended> {
         match event {
-            SourceEvent::Assigned { input, name } => {
-                let budget = self.budget;
-                // An input that comes back goes on where it was: its clock must not run back.
-                self.intakes.entry(input).or_insert_with(|| Intake {
-                    name,
-                    clock: InputClock::default(),
-                    shed: Shed::new(budget),
-                    held: VecDeque::new(),
-                });
-                self.tell(input, || LaneMessage::Assigned(input))
+            SourceEvent::Assigned { input, name, expected } => {
+                self.add(input, name.clone());
+                let name = &name;
+                self.tell(input, || LaneMessage::Assigned { input, name: name.clone(), expected })
+            }
+            SourceEvent::Started { input, offset, beginning } => self.start(input, offset, beginning),
+            SourceEvent::Hole { input, first } => {
+                let intake = self.intakes.get_mut(&input);
+                intake.into_iter().for_each(|intake| intake.journal.skip(GapCause::Lost, first));
+                Ok(())
             }
             SourceEvent::Revoked { input } => self.tell(input, || LaneMessage::Revoked(input)),
+            SourceEvent::Gone { input } => self.tell(input, || LaneMessage::Gone(input)),
             SourceEvent::Standing { input, at } => {
+                self.begin(input, at)?;
                 let Some(intake) = self.intakes.get_mut(&input) else { return Ok(()) };
                 let released = intake.clock.stand(at);
                 let delivered = intake.clock.now();
                 released.into_iter().for_each(|stamp| self.route_held(input, stamp));
+                if let Some(intake) = self.intakes.get_mut(&input) {
+                    intake.journal.let_go();
+                }
                 self.hand_over(input, delivered)
             }
             SourceEvent::Records(batch) => {
@@ -94,9 +113,60 @@ impl DecodeWorker {
                     self.take_record(&batch, record, value);
                 }
                 let delivered = self.intakes.get(&batch.input).and_then(|intake| intake.clock.now());
+                if let Some(first) = delivered {
+                    self.begin(batch.input, first)?;
+                }
                 self.hand_over(batch.input, delivered)
             }
         }
+    }
+
+    fn add(&mut self, input: InputId, name: Arc<str>) {
+        let (budget, look_back) = (self.budget, self.look_back);
+        let resumed = self.resume.inputs.get(&name).copied();
+        let (resumed, counted_to) =
+            (resumed.map(|resumed| resumed.position), resumed.map_or(0, |resumed| resumed.counted_to));
+        let skipped = self.resume.skipped;
+        self.ledger.add(input, name.clone());
+        // An input that comes back goes on where it was: its clock must not run back.
+        self.intakes.entry(input).or_insert_with(|| {
+            let mut journal = Journal::new(input, name.clone(), look_back, resumed).counted_to(counted_to);
+            if let Some(position) = resumed.filter(|_| skipped > 0) {
+                journal.skip(GapCause::Configuration, position.offset);
+            }
+            Intake {
+                name,
+                clock: InputClock::resumed(resumed.and_then(|position| position.newest)),
+                shed: Shed::new(budget, resumed.unwrap_or_default().shed),
+                journal,
+                held: VecDeque::new(),
+                is_cut: false,
+            }
+        });
+    }
+
+    fn start(&mut self, input: InputId, offset: i64, beginning: Beginning) -> Result<(), Ended> {
+        let Some(intake) = self.intakes.get_mut(&input) else { return Ok(()) };
+        if !intake.journal.start(offset) {
+            return Ok(());
+        }
+        intake.is_cut = matches!(beginning, Beginning::At(_) | Beginning::OfWhatIsLeft);
+        match beginning {
+            Beginning::At(at) => self.begin(input, at),
+            Beginning::OfLog | Beginning::OfWhatIsLeft | Beginning::Resumed => Ok(()),
+        }
+    }
+
+    /// From `at` on everything of the input is read; where it does not begin with its log, the first minutes that
+    /// sessions of before may reach into are not told (ALGORITHMS 7, *First start*).
+    fn begin(&mut self, input: InputId, at: LogMillis) -> Result<(), Ended> {
+        let Some(intake) = self.intakes.get_mut(&input).filter(|intake| intake.is_cut) else { return Ok(()) };
+        intake.is_cut = false;
+        let until = at.saturating_add(self.look_back + MILLIS_PER_MINUTE - 1);
+        let first = u32::try_from(until.div_euclid(MILLIS_PER_MINUTE)).unwrap_or(0);
+        intake.journal.begin_behind(i64::from(first) * MILLIS_PER_MINUTE);
+        let Some(through) = first.checked_sub(1).map(Minute) else { return Ok(()) };
+        self.tell(input, || LaneMessage::BeginBehind { input, through })
     }
 
     fn take_record(&mut self, batch: &RecordBatch, record: &RecordMeta, value: &[u8]) {
@@ -104,38 +174,47 @@ impl DecodeWorker {
         counters.records.add(1);
         counters.bytes.add(record.oversize.unwrap_or(value.len()) as u64);
         self.spans.clear();
+        let bytes = record.oversize.unwrap_or(value.len()) as u64;
+        let mut tally = RecordTally { offset: record.offset, bytes, dropped: Dropped::default() };
         if let Some(bytes) = record.oversize {
             counters.drop(Reason::TooLarge, 1);
+            tally.dropped[Reason::TooLarge as usize] += 1;
             let detail =
                 format!("{bytes} bytes: raise kafka.max_record_size, or send smaller batches").into();
             self.log_rejected(batch, record, &Rejected { reason: Reason::TooLarge, at: 0, detail });
-            return self.take_spans(batch.input, record);
+            return self.take_spans(batch.input, record, tally);
         }
         let (decoder, spans) = (&mut self.decoder, &mut self.spans);
         let outcome =
             timed(self.timings.as_deref(), Stage::Decode, || decoder.decode(value, record.format, spans));
+        tally.dropped.iter_mut().zip(outcome.dropped).for_each(|(sum, n)| *sum += u64::from(n));
         if let Some(rejected) = &outcome.rejected {
+            tally.dropped[rejected.reason as usize] += 1;
             self.log_rejected(batch, record, rejected);
         }
         self.check_key(batch, record);
         let timings = self.timings.clone();
-        timed(timings.as_deref(), Stage::Route, || self.take_spans(batch.input, record));
+        timed(timings.as_deref(), Stage::Route, || self.take_spans(batch.input, record, tally));
     }
 
     /// Gives the spans of the record at hand their log time, and those that were held back before it.
-    fn take_spans(&mut self, input: InputId, record: &RecordMeta) {
+    fn take_spans(&mut self, input: InputId, record: &RecordMeta, tally: RecordTally) {
         let Some(intake) = self.intakes.get_mut(&input) else { return };
         let observed = intake.clock.observe(record.time);
         observed.released.into_iter().for_each(|stamp| self.route_held(input, stamp));
         let mut spans = std::mem::take(&mut self.spans);
         match observed.own {
             Some(stamp) => {
-                self.route(input, stamp, &mut spans);
+                self.route(input, stamp, tally, &mut spans);
                 self.spans = spans;
+                if let Some(intake) = self.intakes.get_mut(&input) {
+                    intake.journal.let_go();
+                }
             }
             None => {
                 if let Some(intake) = self.intakes.get_mut(&input) {
-                    intake.held.push_back(spans);
+                    intake.journal.hold();
+                    intake.held.push_back((tally, spans));
                 }
             }
         }
@@ -143,16 +222,17 @@ impl DecodeWorker {
 
     fn route_held(&mut self, input: InputId, stamp: Stamp) {
         let held = self.intakes.get_mut(&input).and_then(|intake| intake.held.pop_front());
-        if let Some(mut spans) = held {
-            self.route(input, stamp, &mut spans);
+        if let Some((tally, mut spans)) = held {
+            self.route(input, stamp, tally, &mut spans);
         }
     }
 
-    fn route(&mut self, input: InputId, stamp: Stamp, spans: &mut Vec<SpanRecord>) {
+    fn route(&mut self, input: InputId, stamp: Stamp, mut tally: RecordTally, spans: &mut Vec<SpanRecord>) {
         let counters = &self.telemetry.counters;
         counters.behind.add(u64::from(stamp.is_behind));
         counters.refuted_jumps.add(u64::from(stamp.is_refuted));
         let Some(intake) = self.intakes.get_mut(&input) else { return };
+        intake.journal.enter(stamp);
         let at = stamp.at;
         for mut record in spans.drain(..) {
             match intake.shed.admit(at, &mut record) {
@@ -160,9 +240,13 @@ impl DecodeWorker {
                     let worker = self.routing.worker(self.routing.lane(input, record.trace));
                     self.arrivals[worker].push(Arrival { trace: record.trace, at, span: record.span });
                 }
-                Err(reason) => self.telemetry.counters.drop(reason, 1),
+                Err(reason) => {
+                    self.telemetry.counters.drop(reason, 1);
+                    tally.dropped[reason as usize] += 1;
+                }
             }
         }
+        intake.journal.count(stamp, &tally, intake.shed.state());
     }
 
     /// Where lanes are partitions, the record's key must be the trace id of all its spans.
@@ -216,6 +300,9 @@ impl DecodeWorker {
     }
 
     fn hand_over(&mut self, input: InputId, delivered: Option<LogMillis>) -> Result<(), Ended> {
+        // Before the lanes: who learns of a log time finds in the ledger what lies before it.
+        let intake = self.intakes.get_mut(&input);
+        intake.into_iter().for_each(|intake| intake.journal.publish(&self.ledger));
         for (worker, lane) in self.lanes.iter().enumerate() {
             let is_its_lane = self.routing.mode == LaneMode::Merged || self.routing.worker(input) == worker;
             if is_its_lane {

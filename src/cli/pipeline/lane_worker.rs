@@ -1,16 +1,18 @@
 //! One lane worker: spans to sessions, sessions to facts, facts to the live graph.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::timing::{Stage, Timings, timed};
-use super::{Arrival, AtEnd, LaneMessage, Pending, Routing, Shared};
+use super::{Arrival, AtEnd, Final, LaneMessage, MERGED_GROUP, Pending, Routing, Shared};
 use crate::analyze::{Analyzer, Facts, Scope};
 use crate::config::{LaneMode, SessionsConfig};
-use crate::graph::{LaneId, LaneWriter, LiveGraph};
-use crate::lane::{Event, Lane, LaneSize, Part, Watermark};
-use crate::model::{FastMap, InputId, LogMillis};
+use crate::graph::{GroupId, LaneId, LaneWriter, LiveGraph};
+use crate::lane::{Event, Lane, LaneSize, Ledger, Part, Watermark};
+use crate::model::time::MILLIS_PER_MINUTE;
+use crate::model::{FastMap, InputId, LogMillis, Minute};
+use crate::store::{MERGED, Resume};
 use crate::telemetry::Telemetry;
 
 /// How often quiet sessions are looked for.
@@ -27,6 +29,9 @@ pub(super) struct LaneWorker {
     /// Of merged lanes, which wait for all inputs.
     merged: Watermark,
     live: Arc<LiveGraph>,
+    ledger: Arc<Ledger>,
+    resume: Arc<Resume>,
+    sealer: SyncSender<Final>,
     sink: Sink,
     telemetry: Arc<Telemetry>,
     pending: Arc<Pending>,
@@ -34,6 +39,9 @@ pub(super) struct LaneWorker {
 
 struct LaneState {
     lane: Lane<Vec<Facts>>,
+    group: GroupId,
+    /// The lane's name in sealed minutes.
+    name: Arc<str>,
     /// Of a lane that is a partition.
     own: Watermark,
 }
@@ -49,11 +57,11 @@ struct Sink {
 }
 
 impl LaneWorker {
-    pub fn new(shared: &Shared, routing: Routing, number: usize) -> LaneWorker {
+    pub fn new(shared: &Shared, routing: Routing, number: usize, sealer: SyncSender<Final>) -> LaneWorker {
         let sessions = shared.config.sessions.clone();
         let sink = Sink {
-            analyzer: Analyzer::new(shared.live.symbols().clone(), &shared.config),
-            writer: shared.live.writer(),
+            analyzer: Analyzer::new(shared.symbols().clone(), &shared.config),
+            writer: shared.timeline.live.writer(),
             telemetry: shared.telemetry.clone(),
             timings: shared.timings.clone(),
             clamp_ms: sessions.event_clamp.as_millis() as LogMillis,
@@ -65,14 +73,18 @@ impl LaneWorker {
             sessions,
             lanes: FastMap::default(),
             merged: Watermark::default(),
-            live: shared.live.clone(),
+            live: shared.timeline.live.clone(),
+            ledger: shared.timeline.ledger.clone(),
+            resume: shared.resume.clone(),
+            sealer,
             sink,
             telemetry: shared.telemetry.clone(),
             pending: shared.pending.clone(),
         };
         if routing.mode == LaneMode::Merged {
             let own = (0..routing.lanes).filter(|lane| routing.worker(*lane) == number);
-            own.for_each(|lane| worker.add_lane(lane));
+            let (name, sealed): (Arc<str>, _) = (Arc::from(MERGED), worker.resume.sealed());
+            own.for_each(|lane| worker.add_lane(MERGED_GROUP, lane, &name, sealed));
         }
         worker
     }
@@ -98,29 +110,54 @@ impl LaneWorker {
         self.publish_size();
     }
 
-    fn add_lane(&mut self, lane: LaneId) {
-        self.live.add_lane(lane);
+    fn add_lane(&mut self, group: GroupId, lane: LaneId, name: &Arc<str>, sealed: Option<Minute>) {
+        self.live.add_lane(group, lane);
+        if let Some(sealed) = sealed {
+            self.live.begin_behind(group, sealed);
+            self.sink.writer.begin_behind(lane, sealed);
+        }
         let (sessions, telemetry) = (&self.sessions, &self.telemetry);
         self.lanes.entry(lane).or_insert_with(|| LaneState {
-            lane: Lane::new(sessions, telemetry.clone()),
+            lane: Lane::new(sessions, sealed, telemetry.clone()),
+            group,
+            name: name.clone(),
             own: Watermark::default(),
         });
     }
 
+    /// An input does not begin with its log. Once lanes have decided anything it changes nothing for them.
+    fn begin_behind(&mut self, input: InputId, through: Minute) {
+        let is_merged = self.routing.mode == LaneMode::Merged;
+        for (id, state) in self.lanes.iter_mut().filter(|(lane, _)| is_merged || **lane == input) {
+            if state.lane.watermark() == LogMillis::MIN {
+                state.lane.begin_behind(through);
+                self.sink.writer.begin_behind(*id, through);
+                self.live.begin_behind(state.group, through);
+            }
+        }
+    }
+
     fn take(&mut self, message: LaneMessage) {
         match message {
-            LaneMessage::Assigned(input) => match self.routing.mode {
-                LaneMode::Merged => self.merged.add(input),
+            LaneMessage::Assigned { input, name, expected } => match self.routing.mode {
+                LaneMode::Merged => self.merged.add(input, expected),
                 LaneMode::Partition => {
-                    self.add_lane(input);
+                    let sealed = self.resume.inputs.get(&name).map(|resumed| resumed.sealed);
+                    self.add_lane(input, input, &name, sealed);
                     if let Some(state) = self.lanes.get_mut(&input) {
-                        state.own.add(input);
+                        state.own.add(input, 1);
                     }
                 }
             },
-            LaneMessage::Revoked(input) => match self.routing.mode {
+            LaneMessage::BeginBehind { input, through } => self.begin_behind(input, through),
+            // Merged lanes need every input: they wait until it is back.
+            LaneMessage::Revoked(input) if self.routing.mode == LaneMode::Partition => {
+                self.live.remove_lane(input, input);
+            }
+            LaneMessage::Revoked(_) => {}
+            LaneMessage::Gone(input) => match self.routing.mode {
                 LaneMode::Merged => self.merged.remove(input),
-                LaneMode::Partition => self.live.remove_lane(input),
+                LaneMode::Partition => self.live.remove_lane(input, input),
             },
             LaneMessage::Arrivals { input, arrivals, delivered } => {
                 self.push(input, arrivals);
@@ -135,9 +172,14 @@ impl LaneWorker {
         timed(timings.as_deref(), Stage::Lane, || {
             for Arrival { trace, at, span } in arrivals {
                 let lane = self.routing.lane(input, trace);
-                if let Some(state) = self.lanes.get_mut(&lane) {
-                    state.lane.push(trace, at, span, now);
+                let Some(state) = self.lanes.get_mut(&lane) else { continue };
+                let decided = state.lane.watermark();
+                if at < decided {
+                    // Its input came late: what lies before is decided already.
+                    self.telemetry.counters.behind.add(1);
+                    self.ledger.doubt(input, Minute::of_millis(at), Minute::of_millis(decided));
                 }
+                state.lane.push(trace, at.max(decided), span, now);
             }
         });
     }
@@ -173,7 +215,11 @@ impl LaneWorker {
             && let Some(through) = through
         {
             let (writer, timings) = (&mut sink.writer, sink.timings.as_deref());
-            timed(timings, Stage::Graph, || writer.finish(id, through));
+            let group = state.group;
+            if let Some(through) = timed(timings, Stage::Graph, || writer.finish(group, id, through)) {
+                // Where sealing is behind this waits: what is not sealed must not pile up.
+                let _ = self.sealer.send(Final { group, lane: state.name.clone(), through });
+            }
         }
     }
 
@@ -233,14 +279,22 @@ impl Sink {
 
     fn analyze(&mut self, part: Part) -> Facts {
         let nanos = |at: LogMillis| at.clamp(0, i64::MAX / NANOS_PER_MILLI) as u64 * NANOS_PER_MILLI as u64;
+        // A replay does not see where a tail's session began, so a tail has the bounds of its own minute.
+        let (first, last) = match part.tail_minute {
+            Some(minute) => (minute.end_millis() - MILLIS_PER_MINUTE, minute.end_millis()),
+            None => (part.session_start, part.session_start),
+        };
         let scope = Scope {
-            earliest: nanos(part.session_start.saturating_sub(self.clamp_ms)),
-            latest: nanos(part.session_start),
-            latest_call: nanos(part.session_start.saturating_add(self.life_ms)),
+            earliest: nanos(first.saturating_sub(self.clamp_ms)),
+            latest: nanos(last),
+            latest_call: nanos(last.saturating_add(self.life_ms)),
             tail_minute: part.tail_minute,
         };
         let (analyzer, timings) = (&mut self.analyzer, self.timings.as_deref());
-        timed(timings, Stage::Analyze, || analyzer.analyze(part.trace, part.spans, scope))
+        let mut facts = timed(timings, Stage::Analyze, || analyzer.analyze(part.trace, part.spans, scope));
+        facts.is_cut = part.is_cut;
+        facts.duplicates = if part.is_cut { 0 } else { facts.duplicates + part.copies };
+        facts
     }
 
     fn count(&self, facts: &Facts) {

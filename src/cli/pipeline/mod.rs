@@ -1,13 +1,15 @@
-//! The stages connected: source events → decode workers → lane workers → live graph.
+//! The stages connected: source events → decode workers → lane workers → live graph → sealer.
 //!
 //! ```text
 //! source ──(batches ≤ 1 MiB)──► decode worker ──(LANE_QUEUE messages)──► lane worker ──► LiveGraph
 //!           one per worker        input % workers                         lane % workers
+//!                                                                              └──(SEAL_QUEUE minutes)──► sealer ──► store
 //! ```
 //! An input always takes the same way, so its order is kept from end to end. Every arrow blocks when it is full.
 
 mod decode_worker;
 mod lane_worker;
+mod seal_worker;
 mod timing;
 
 #[cfg(test)]
@@ -20,13 +22,18 @@ use std::thread::JoinHandle;
 pub(super) use timing::{Stage, Timings};
 
 use crate::config::{Config, LaneMode};
-use crate::graph::{LaneId, LiveGraph};
+use crate::graph::{GroupId, LaneId, LiveGraph};
 use crate::lane::LaneSize;
-use crate::model::{InputId, LogMillis, SourceEvent, Span, TraceId};
+use crate::model::{InputId, LogMillis, Minute, SourceEvent, Span, Symbols, TraceId};
+use crate::store::{History, Policy, Resume, SealCounters, Timeline};
 use crate::telemetry::Telemetry;
 
 /// Messages between a decode worker and a lane worker that wait at most.
 const LANE_QUEUE: usize = 16;
+/// Minutes of a group that wait for the sealer at most.
+const SEAL_QUEUE: usize = 4;
+/// The group of all merged lanes.
+const MERGED_GROUP: GroupId = 0;
 /// Chooses the lane of a trace; part of what a stored minute depends on.
 const LANE_SEED: u64 = 0x6c61_6e65;
 
@@ -39,7 +46,17 @@ struct Arrival {
 
 /// What a decode worker tells a lane worker, in the order of the input.
 enum LaneMessage {
-    Assigned(InputId),
+    Assigned {
+        input: InputId,
+        name: Arc<str>,
+        /// Inputs in all.
+        expected: usize,
+    },
+    /// The input's log begins in the middle: minutes up to `through` cannot be told.
+    BeginBehind {
+        input: InputId,
+        through: Minute,
+    },
     /// Spans of an input, and the log time it has delivered everything before.
     Arrivals {
         input: InputId,
@@ -47,6 +64,14 @@ enum LaneMessage {
         delivered: Option<LogMillis>,
     },
     Revoked(InputId),
+    Gone(InputId),
+}
+
+/// A group of lanes is final through a minute.
+struct Final {
+    group: GroupId,
+    lane: Arc<str>,
+    through: Minute,
 }
 
 /// How traces are spread over lanes.
@@ -75,17 +100,39 @@ impl Routing {
 pub(super) struct Shared {
     pub config: Arc<Config>,
     pub telemetry: Arc<Telemetry>,
-    pub live: Arc<LiveGraph>,
+    pub timeline: Arc<Timeline>,
+    /// Where the lanes go on.
+    pub resume: Arc<Resume>,
+    pub sealing: Arc<SealCounters>,
     pub pending: Arc<Pending>,
     /// Time per stage, where it is measured.
     pub timings: Option<Arc<Timings>>,
 }
 
 impl Shared {
-    pub fn new(config: Config, telemetry: Arc<Telemetry>) -> Shared {
+    /// Without a store: everything stays in memory, and begins anew.
+    pub fn in_memory(config: Config, telemetry: Arc<Telemetry>) -> Shared {
+        let history = History::new(None, Policy::from_config(&config));
+        Shared::new(config, telemetry, history, Resume::default())
+    }
+
+    pub fn new(config: Config, telemetry: Arc<Telemetry>, history: History, resume: Resume) -> Shared {
         let symbols = crate::model::Symbols::new(config.names.max_symbols);
-        let live = LiveGraph::new(symbols, &config);
-        Shared { config: Arc::new(config), telemetry, live, pending: Arc::default(), timings: None }
+        let timeline = Timeline::new(LiveGraph::new(symbols, &config), history, Arc::default());
+        Shared {
+            config: Arc::new(config),
+            telemetry,
+            timeline,
+            resume: Arc::new(resume),
+            sealing: Arc::default(),
+            pending: Arc::default(),
+            timings: None,
+        }
+    }
+
+    /// The tables behind all numbers.
+    pub fn symbols(&self) -> &Arc<Symbols> {
+        self.timeline.live.symbols()
     }
 }
 
@@ -130,7 +177,7 @@ pub(super) enum AtEnd {
 }
 
 impl Pipeline {
-    /// Starts a decode worker per receiver and `lane_workers` lane workers.
+    /// Starts a decode worker per receiver, `lane_workers` lane workers and the sealer.
     pub fn start(
         shared: &Shared,
         sources: Vec<Receiver<SourceEvent>>,
@@ -141,11 +188,14 @@ impl Pipeline {
         let routing =
             Routing { mode: lanes.mode, lanes: lanes.count as u32, lane_workers: lane_workers.max(1) as u32 };
         let mut workers = Vec::new();
+        let (sealer, finals) = sync_channel(SEAL_QUEUE);
+        let seal_worker = seal_worker::SealWorker::new(shared);
+        workers.push(spawn("sealer".to_string(), move || seal_worker.run(finals))?);
         let mut senders: Vec<SyncSender<LaneMessage>> = Vec::new();
         for number in 0..routing.lane_workers as usize {
             let (sender, receiver) = sync_channel(LANE_QUEUE);
             senders.push(sender);
-            let worker = lane_worker::LaneWorker::new(shared, routing, number);
+            let worker = lane_worker::LaneWorker::new(shared, routing, number, sealer.clone());
             workers.push(spawn(format!("lane-{number}"), move || worker.run(receiver, at_end))?);
         }
         for (number, source) in sources.into_iter().enumerate() {

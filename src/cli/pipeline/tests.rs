@@ -53,12 +53,13 @@ fn run(logs: &[Vec<Sent>], mode: LaneMode, workers: usize, batch: usize) -> (Gra
     let mut config = Config::default();
     config.lanes.mode = mode;
     let telemetry = Telemetry::new();
-    let shared = Shared::new(config, telemetry.clone());
+    let shared = Shared::in_memory(config, telemetry.clone());
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| sync_channel(4)).unzip();
     let pipeline = Pipeline::start(&shared, receivers, workers, AtEnd::Close).unwrap();
     let send = |event: SourceEvent, input: usize| senders[input % workers].send(event).unwrap();
     for input in 0..logs.len() {
-        send(SourceEvent::Assigned { input: input as InputId, name: Arc::from("test") }, input);
+        let name = format!("test/{input}").into();
+        send(SourceEvent::Assigned { input: input as InputId, name, expected: logs.len() }, input);
     }
     let mut rest: Vec<&[Sent]> = logs.iter().map(Vec::as_slice).collect();
     while rest.iter().any(|log| !log.is_empty()) {
@@ -75,7 +76,7 @@ fn run(logs: &[Vec<Sent>], mode: LaneMode, workers: usize, batch: usize) -> (Gra
     drop(senders);
     pipeline.join().unwrap();
     let query = GraphQuery { range: TimeRange::All, level: query::Level::Operation, ..GraphQuery::default() };
-    let snapshot = query::graph(&shared.live, &query, START).unwrap();
+    let snapshot = query::graph(&shared.timeline, &query, START).unwrap();
     (graph_document(&snapshot, &Freshness::default()), telemetry)
 }
 

@@ -16,11 +16,14 @@ pub(in crate::cli) enum Stage {
     Analyze,
     /// Adding up, closing minutes.
     Graph,
+    /// Sealing minutes, writing and rolling them up.
+    Seal,
 }
 
 impl Stage {
     /// All stages in the order of the data.
-    pub const ALL: [Stage; 5] = [Stage::Decode, Stage::Route, Stage::Lane, Stage::Analyze, Stage::Graph];
+    pub const ALL: [Stage; 6] =
+        [Stage::Decode, Stage::Route, Stage::Lane, Stage::Analyze, Stage::Graph, Stage::Seal];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
@@ -30,6 +33,7 @@ impl Stage {
             Stage::Lane => "lane",
             Stage::Analyze => "analyze",
             Stage::Graph => "graph",
+            Stage::Seal => "seal",
         }
     }
 }

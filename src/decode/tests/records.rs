@@ -291,13 +291,16 @@ fn a_record_is_taken_whole_or_not_at_all() {
 fn records_of_no_known_format_are_counted_as_such() {
     let mut bench = Bench::new(oracle::settings());
     for bytes in [&b"hello"[..], b"[{\"traceId\":\"1\",\"id\":\"2\"}]", b"\x1f\x8b\x08\x00"] {
-        let Outcome { format, spans, rejected } = bench.decode(bytes);
+        let Outcome { format, spans, rejected, .. } = bench.decode(bytes);
         let Rejected { reason, at, detail } = rejected.unwrap();
         assert_eq!((format, spans, reason, at), (None, 0, Reason::UnknownFormat, 0));
         assert!(detail.ends_with("linchpin reads OTLP protobuf and OTLP JSON"), "{detail}");
     }
     assert_eq!(bench.telemetry.counters.dropped(Reason::UnknownFormat), 3);
-    assert_eq!(bench.decode(b""), Outcome { format: None, spans: 0, rejected: None });
+    assert_eq!(
+        bench.decode(b""),
+        Outcome { format: None, spans: 0, rejected: None, dropped: Default::default() }
+    );
     let proto = bench.decode(&[0x0a, 5, 1]);
     assert_eq!((proto.format, proto.rejected.unwrap().at), (Some(Format::OtlpProto), 2));
 }

@@ -2,6 +2,7 @@
 //!
 //! `docs/FORMAT.md` describes the bytes. Sections are found by id, so later kinds of facts are further sections.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -261,18 +262,21 @@ impl<'a> Frame<'a> {
         }
         let mut fixed = Reader(&bytes[MAGIC.len()..FIXED]);
         let version = u16::from_le_bytes(fixed.array()?);
-        if version > FORMAT_VERSION {
-            return Err(Damage::FutureVersion { found: version, known: FORMAT_VERSION });
-        }
         fixed.bytes(2)?;
-        if (bytes.len() as u64) < u64::from(u32::from_le_bytes(fixed.array()?)) {
-            return Err(Damage::Truncated);
+        match (bytes.len() as u64).cmp(&u64::from(u32::from_le_bytes(fixed.array()?))) {
+            Ordering::Less => return Err(Damage::Truncated),
+            Ordering::Equal => {}
+            Ordering::Greater => return Err(Damage::Malformed("there are bytes behind its end")),
         }
         let (signed, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
         let found = u32::from_le_bytes(checksum.try_into().map_err(|_| Damage::Truncated)?);
         let actual = crc32fast::hash(signed);
         if found != actual {
             return Err(Damage::Checksum { found, actual });
+        }
+        // Length and checksum stay where they are in every version, so damage is not taken for a newer one.
+        if version > FORMAT_VERSION {
+            return Err(Damage::FutureVersion { found: version, known: FORMAT_VERSION });
         }
         let (body, digest) = signed.split_at(signed.len() - DIGEST);
         let digest = Digest(digest.try_into().map_err(|_| Damage::Truncated)?);
@@ -281,6 +285,9 @@ impl<'a> Frame<'a> {
         let mut sections = Vec::with_capacity(lengths.len());
         for (id, length) in lengths {
             sections.push((id, input.bytes(length)?));
+        }
+        if !input.0.is_empty() {
+            return Err(Damage::Malformed("there are bytes behind its sections"));
         }
         Ok(Frame { header, digest, sections })
     }
@@ -376,6 +383,10 @@ mod tests {
     fn a_newer_version_is_named_not_called_damaged() {
         let mut newer = bytes();
         newer[8] = 2;
+        assert!(matches!(Frame::open(&newer), Err(Damage::Checksum { .. })));
+        let end = newer.len() - CHECKSUM;
+        let checksum = crc32fast::hash(&newer[..end]);
+        newer[end..].copy_from_slice(&checksum.to_le_bytes());
         let error = Frame::open(&newer).unwrap_err();
         assert_eq!(error, Damage::FutureVersion { found: 2, known: 1 });
         assert!(error.to_string().contains("read it with a newer one"));

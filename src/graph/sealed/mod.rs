@@ -1,12 +1,22 @@
 //! Sealed buckets: final minutes, and roll-ups of them, as canonical bytes that outlive the process.
 //!
 //! Equal contents give equal bytes: everything is sorted by its strings, never by the numbers of symbols.
+//! `docs/FORMAT.md` describes the bytes.
 
+mod codec;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod frame;
+mod inputs;
+mod names;
+mod stats;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
+pub use codec::{Attachments, encode};
 pub use frame::{
     ALGORITHM_VERSION, BucketKey, Damage, Digest, FORMAT_VERSION, Frame, Header, MAGIC, Marks, Width,
 };
+pub use inputs::Positions;

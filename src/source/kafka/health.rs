@@ -117,7 +117,7 @@ impl Condition<'_> {
         let (assigned, group) = (self.assigned, &self.config.group);
         (self.lanes == LaneMode::Merged && assigned < known).then(|| {
             format!(
-                "reads {assigned} of {known} partitions, other members of group `{group}` read the rest, so that traces \
+                "has {assigned} of {known} partitions, other members of group `{group}` have the rest, so that traces would \
                  fall apart: set another kafka.group, or lanes.mode = \"partition\" where topics are keyed by trace id"
             )
         })
@@ -199,7 +199,7 @@ mod tests {
             (Condition { survey: Some(&other), ..base() }, Some("matches `^logs`")),
             (Condition { assigned: 0, has_joined: false, ..base() }, Some("waiting for group `linchpin`")),
             (Condition { assigned: 0, ..base() }, Some("more members than partitions")),
-            (Condition { assigned: 3, ..base() }, Some("reads 3 of 6 partitions")),
+            (Condition { assigned: 3, ..base() }, Some("has 3 of 6 partitions")),
             (Condition { assigned: 3, lanes: LaneMode::Partition, ..base() }, None),
             (
                 Condition { unheard: 2, trouble: Some(&refused), ..base() },

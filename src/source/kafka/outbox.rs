@@ -4,7 +4,7 @@
 //! what does not fit is kept here, and nothing more is read for that worker until it is gone.
 //! All events of an input go to one worker, in their order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use crate::model::{InputId, SourceEvent};
@@ -40,9 +40,9 @@ impl Outboxes {
         (Outboxes(outboxes), receivers)
     }
 
-    /// Puts an event behind those before it.
+    /// Puts an event behind those before it; once the channels are closed it goes nowhere.
     pub(super) fn push(&mut self, input: InputId, event: SourceEvent) {
-        let outbox = self.of(input);
+        let Some(outbox) = self.of(input) else { return };
         outbox.kept_batches += usize::from(matches!(event, SourceEvent::Records(_)));
         outbox.kept.push_back(event);
     }
@@ -63,6 +63,19 @@ impl Outboxes {
         self.0.iter().all(|outbox| outbox.kept.is_empty())
     }
 
+    /// Closes the channels; gives the first offset of each input that was read and not sent.
+    pub(super) fn close(&mut self) -> BTreeMap<InputId, i64> {
+        let mut unsent = BTreeMap::new();
+        for event in self.0.drain(..).flat_map(|outbox| outbox.kept) {
+            if let SourceEvent::Records(batch) = event
+                && let Some(first) = batch.records.first()
+            {
+                unsent.entry(batch.input).or_insert(first.offset);
+            }
+        }
+        unsent
+    }
+
     /// Sends what fits; true if anything did.
     pub(super) fn flush(&mut self) -> Result<bool, Abandoned> {
         let mut any = false;
@@ -72,9 +85,9 @@ impl Outboxes {
         Ok(any)
     }
 
-    fn of(&mut self, input: InputId) -> &mut Outbox {
-        let worker = input as usize % self.0.len();
-        &mut self.0[worker]
+    fn of(&mut self, input: InputId) -> Option<&mut Outbox> {
+        let worker = (input as usize).checked_rem(self.0.len())?;
+        self.0.get_mut(worker)
     }
 }
 

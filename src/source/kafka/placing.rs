@@ -1,5 +1,6 @@
 //! Which partitions are read and where: rebalances, the scout's answers, and holes in the log.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
@@ -9,11 +10,15 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::context::Rebalance;
 use super::partition::{Partition, Stage, Taking};
 use super::place::Place;
+use super::reader::Required;
 use super::scout::{Answer, Question};
 use super::session::Session;
+use super::survey::Survey;
 use crate::config::Encoding;
-use crate::model::{Format, InputId, SourceEvent};
+use crate::model::{Beginning, Format, InputId, SourceEvent};
 
+/// Surveys in a row that must miss a partition before it counts as gone.
+const GONE_AFTER: u32 = 3;
 /// A partition is placed at most this often: a log that stays broken must not be hammered.
 const PLACE_EVERY: Duration = Duration::from_secs(1);
 
@@ -32,6 +37,10 @@ impl Session<'_> {
     fn assign(&mut self, places: &[Place]) {
         let now = Instant::now();
         let mut added = Vec::with_capacity(places.len());
+        self.require(places);
+        let mut all: BTreeSet<InputId> = self.partitions.keys().copied().collect();
+        all.extend(places.iter().map(|place| self.reader.inputs.of(place)));
+        let expected = all.len();
         for place in places {
             let input = self.reader.inputs.of(place);
             let position = self.reader.positions.get(place).copied();
@@ -43,7 +52,11 @@ impl Session<'_> {
             }
             let name = place.to_string();
             tracing::info!(partition = name, position, "assigned");
-            self.reader.outboxes.push(input, SourceEvent::Assigned { input, name: name.into() });
+            self.reader.outboxes.push(input, SourceEvent::Assigned { input, name: name.into(), expected });
+            if let Some(offset) = position {
+                let beginning = Beginning::Resumed;
+                self.reader.outboxes.push(input, SourceEvent::Started { input, offset, beginning });
+            }
             self.partitions.insert(input, partition);
             added.push(input);
         }
@@ -87,18 +100,31 @@ impl Session<'_> {
     pub(super) fn serve_answers(&mut self) {
         while let Some(answer) = self.reader.scout.next_answer() {
             match answer {
-                Answer::Survey(survey) => self.reader.survey = Some(survey),
-                Answer::Start { place, offset, end } => {
+                Answer::Survey(survey) => {
+                    self.forget_gone(&survey);
+                    self.reader.survey = Some(survey);
+                }
+                Answer::Start { place, offset, end, since } => {
                     if let Some(partition) = self.awaiting(&place, Stage::AwaitsStart) {
                         (partition.position, partition.end) = (offset, end);
                         partition.stage = Stage::ToBePlaced;
+                        let input = partition.input;
+                        let beginning = match since {
+                            // Kafka counts from 0, so nothing was ever before it.
+                            _ if offset == 0 => Beginning::OfLog,
+                            Some(since) => Beginning::At(since),
+                            None => Beginning::OfWhatIsLeft,
+                        };
+                        self.reader.outboxes.push(input, SourceEvent::Started { input, offset, beginning });
                     }
                 }
                 Answer::Bounds { place, first, end } => {
-                    let gap = self.awaiting(&place, Stage::AwaitsBounds).and_then(|p| p.mend(first, end));
-                    if let Some(gap) = gap {
+                    let partition = self.awaiting(&place, Stage::AwaitsBounds);
+                    let mended = partition.and_then(|p| Some((p.mend(first, end)?, p.input, p.position)));
+                    if let Some((gap, input, first)) = mended {
                         self.reader.telemetry.counters.log_gaps.add(1);
                         tracing::warn!(partition = %place, gap, "hole in the log");
+                        self.reader.outboxes.push(input, SourceEvent::Hole { input, first });
                     }
                 }
                 Answer::End { place, end } => {
@@ -107,6 +133,38 @@ impl Session<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Merged lanes need all partitions: those that the group hands out first, and all that there are then.
+    fn require(&mut self, places: &[Place]) {
+        if self.reader.required.is_empty() {
+            let known = self.reader.survey.iter().flat_map(|survey| survey.partitions.keys());
+            let known: Vec<Place> = known.cloned().collect();
+            self.reader.required.extend(known.into_iter().map(|place| (place, Required::default())));
+        }
+        self.reader.required.extend(places.iter().map(|place| (place.clone(), Required::default())));
+    }
+
+    /// True while a partition that merged lanes wait for is not assigned: read on, the others would pile up.
+    pub(super) fn lacks_partitions(&self) -> bool {
+        self.reader.required.len() > self.partitions.len()
+    }
+
+    /// Nobody waits for a partition that several surveys did not find: its topic was deleted.
+    fn forget_gone(&mut self, survey: &Survey) {
+        let mut gone = Vec::new();
+        for (place, required) in &mut self.reader.required {
+            required.missed = if survey.partitions.contains_key(place) { 0 } else { required.missed + 1 };
+            if required.missed >= GONE_AFTER {
+                gone.push(place.clone());
+            }
+        }
+        for place in gone.into_iter().filter(|place| !self.partitions.values().any(|p| p.place == *place)) {
+            tracing::warn!(partition = %place, "is gone: nobody waits for it any more");
+            self.reader.required.remove(&place);
+            let input = self.reader.inputs.of(&place);
+            self.reader.outboxes.push(input, SourceEvent::Gone { input });
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Positions outlive a session, so that a rebalance or a new session reads nothing twice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{current, park_timeout};
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use super::Plan;
 use super::context::Signals;
 use super::health::Condition;
 use super::outbox::Outboxes;
-use super::place::{Inputs, Positions};
+use super::place::{Inputs, Place, Positions};
 use super::scout::{self, Answer, ScoutLine};
 use super::session::{Ending, Session};
 use super::shutdown::Shutdown;
@@ -35,8 +36,17 @@ pub(super) struct Reader {
     pub(super) inputs: Inputs,
     pub(super) positions: Positions,
     pub(super) survey: Option<Survey>,
+    /// Partitions that merged lanes wait for: all there were at the first assignment, and all that were ever assigned.
+    pub(super) required: BTreeMap<Place, Required>,
     /// What the group refuses, in words.
     pub(super) refusal: Option<String>,
+}
+
+/// A partition that merged lanes wait for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Required {
+    /// Surveys in a row that did not find it.
+    pub(super) missed: u32,
 }
 
 /// Numbers of a session that the connection's state is made from.
@@ -71,6 +81,7 @@ impl Reader {
             inputs: Inputs::default(),
             positions: plan.positions,
             survey: None,
+            required: BTreeMap::new(),
             refusal: None,
         })
     }

@@ -49,8 +49,8 @@ pub(super) enum Question {
 pub(super) enum Answer {
     /// The topics as they are now.
     Survey(Survey),
-    /// Where to start, and the end.
-    Start { place: Place, offset: i64, end: i64 },
+    /// Where to start, and the end. From `since` on every record is read; `None` where only what is left is known.
+    Start { place: Place, offset: i64, end: i64, since: Option<LogMillis> },
     /// The first offset that is there, and the end.
     Bounds { place: Place, first: i64, end: i64 },
     /// The end alone.
@@ -172,18 +172,22 @@ impl Scout {
         // Ends come before times: a record that is written in between is then behind the end, or found by its time.
         let ends = self.offsets(&of(&[Question::Start, Question::Bounds, Question::End]), END);
         let first = self.offsets(&bounds, FIRST);
+        let since = match self.start {
+            Start::Latest => Some(now_millis()),
+            Start::Earliest => None,
+            Start::At(time) => Some(time.max(0)),
+            Start::Ago(ago) => Some(before_now(ago)),
+        };
         let from = match self.start {
             Start::Latest => ends.clone(),
-            Start::Earliest => self.offsets(&starts, FIRST),
-            Start::At(time) => self.offsets(&starts, time.max(0)),
-            Start::Ago(ago) => self.offsets(&starts, before_now(ago)),
+            _ => self.offsets(&starts, since.unwrap_or(FIRST)),
         };
         for (place, question) in std::mem::take(&mut self.open) {
             let end = ends.get(&place).copied().flatten();
             let answer = match (question, end) {
                 (Question::Start, Some(end)) => from.get(&place).map(|offset| {
                     // No record is as young as the time asked for: what comes next is.
-                    Answer::Start { place: place.clone(), offset: offset.unwrap_or(end), end }
+                    Answer::Start { place: place.clone(), offset: offset.unwrap_or(end), end, since }
                 }),
                 (Question::Bounds, Some(end)) => first
                     .get(&place)

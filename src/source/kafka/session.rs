@@ -35,6 +35,8 @@ const STANDING_EVERY: Duration = Duration::from_millis(250);
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// How often positions are committed, and ends of logs asked for.
 const POSITIONS_EVERY: Duration = Duration::from_secs(5);
+/// How long the stages may take to work off what was sent.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long the group may take to let us go; it is asked for in the first moment.
 const LEAVE_WITHIN: Duration = Duration::from_millis(400);
 
@@ -114,6 +116,9 @@ impl<'a> Session<'a> {
     /// Reads until something ends it.
     pub(super) fn run(mut self) -> Ending {
         let ending = self.turns();
+        if matches!(ending, Ending::Shutdown) {
+            self.drain();
+        }
         // A worker that is left learns that nothing more comes of these inputs, should another session follow.
         let all: Vec<Place> = self.partitions.values().map(|partition| partition.place.clone()).collect();
         self.revoke(&all);
@@ -145,6 +150,22 @@ impl<'a> Session<'a> {
             wait = (wait * 2).min(LONGEST_WAIT);
         }
         Ending::Shutdown
+    }
+
+    /// Nothing is read any more: waits until all that was sent is worked off, then commits where that is.
+    fn drain(&mut self) {
+        for (input, first) in self.reader.outboxes.close() {
+            let partition = self.partitions.get_mut(&input);
+            partition.into_iter().for_each(|partition| partition.position = first);
+        }
+        let until = Instant::now() + DRAIN_WITHIN;
+        while !self.reader.shutdown.is_drained() && Instant::now() < until {
+            if self.serve_group().is_some() {
+                return;
+            }
+            park_timeout(LONGEST_WAIT);
+        }
+        self.commit_positions();
     }
 
     /// Serves callbacks and errors of the group; a text where the membership is over.
@@ -197,6 +218,9 @@ impl<'a> Session<'a> {
 
     /// The partition to read next, and how far in log time.
     fn slowest(&mut self) -> Option<(InputId, LogMillis)> {
+        if self.reader.lanes == LaneMode::Merged && self.lacks_partitions() {
+            return None;
+        }
         let (now, clock) = (Instant::now(), now_millis());
         let leaderless_after = self.reader.config.leaderless_after;
         let mut floor: Option<LogMillis> = None;

@@ -221,6 +221,9 @@ fn a_bucket_of_a_newer_version_stays_and_the_message_names_both() {
     let (folder, store) = three();
     let mut newer = says(&minute(1), "1");
     newer[8] = 9;
+    let end = newer.len() - 4;
+    let checksum = crc32fast::hash(&newer[..end]);
+    newer[end..].copy_from_slice(&checksum.to_le_bytes());
     fs::write(path_of(&folder, 1), &newer).unwrap();
     let message = store.load(&minute(1)).unwrap_err().to_string();
     assert!(message.contains("has format version 9, this version of linchpin reads up to 1"), "{message}");

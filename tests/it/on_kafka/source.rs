@@ -46,13 +46,16 @@ impl Running {
         while !is_enough(seen) {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.source.events[0].recv_timeout(left).expect("the source goes on") {
-                SourceEvent::Assigned { input, name } => drop(seen.names.insert(input, name.to_string())),
+                SourceEvent::Assigned { input, name, .. } => drop(seen.names.insert(input, name.to_string())),
                 SourceEvent::Records(batch) => {
                     let offsets = seen.offsets.entry(batch.input).or_default();
                     offsets.extend(batch.records.iter().map(|record| record.offset));
                 }
                 SourceEvent::Standing { input, at } => drop(seen.standing.insert(input, at)),
-                SourceEvent::Revoked { .. } => {}
+                SourceEvent::Started { .. }
+                | SourceEvent::Hole { .. }
+                | SourceEvent::Revoked { .. }
+                | SourceEvent::Gone { .. } => {}
             }
         }
     }
@@ -66,6 +69,7 @@ impl Running {
 
     fn stop(self) {
         self.shutdown.trigger();
+        self.shutdown.drained();
         self.source.handle.join().unwrap();
     }
 }

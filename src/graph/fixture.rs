@@ -1,0 +1,111 @@
+//! Random facts for tests, and a bucket in a form that can be compared.
+
+use proptest::prelude::*;
+
+use super::Bucket;
+use crate::analyze::{Call, Evidence, Facts, FlowRequest, Joined, Tally, Visit};
+use crate::model::{Minute, Node, NodeId, Protocol, Sampling, Symbols, TraceId};
+
+/// Service `s{n}`, operation `o{m}` of it; m = 0 is the service itself.
+fn node(symbols: &Symbols, service: u32, operation: u32) -> NodeId {
+    let operation = if operation == 0 { String::new() } else { format!("o{operation}") };
+    let name = symbols.intern(&format!("s{service}"));
+    NodeId(symbols.nodes.intern(Node { name, operation: symbols.intern(&operation), ..Node::default() }))
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub minute: u32,
+    pub lane: u32,
+    pub caller: (u32, u32),
+    pub callee: (u32, u32),
+    pub nanos: u64,
+    pub is_error: bool,
+    pub trace: u128,
+}
+
+/// The facts of a trace with one call.
+pub(crate) fn facts(symbols: &Symbols, row: &Row) -> Facts {
+    let caller = node(symbols, row.caller.0, row.caller.1);
+    let callee = node(symbols, row.callee.0, row.callee.1);
+    let name = format!("f{}", row.caller.1);
+    let call = Call {
+        caller,
+        callee,
+        protocol: Protocol::Http,
+        is_async: false,
+        evidence: Evidence::Paired,
+        caller_error: row.is_error,
+        callee_error: false,
+        is_first_attempt: true,
+        count: 1,
+        start: Minute(row.minute).start_nanos() + row.nanos,
+        caller_ns: Some(row.nanos),
+        callee_ns: Some(row.nanos / 2),
+        sampling: Sampling::from_threshold(1 << 55),
+    };
+    let tally = Tally { spans: 2, unknown_sampling: 1, ..Tally::default() };
+    Facts {
+        minute: Minute(row.minute),
+        trace: TraceId(row.trace),
+        joined: vec![Joined { call: call.clone(), sent_to: callee, taken_from: callee }],
+        visits: vec![Visit {
+            node: callee,
+            version: symbols.intern("v1"),
+            is_error: row.is_error,
+            duration_ns: row.nanos,
+        }],
+        flows: vec![FlowRequest {
+            root: caller,
+            name: symbols.intern(&name),
+            base: symbols.intern(if row.caller.0.is_multiple_of(2) { "base" } else { &name }),
+            is_error: row.is_error,
+            duration_ns: row.nanos,
+            sampling: Sampling::UNKNOWN,
+            touches: vec![node(symbols, row.caller.0, 0), node(symbols, row.callee.0, 0)],
+        }],
+        tallies: vec![(node(symbols, row.caller.0, 0), tally)],
+        calls: vec![call],
+        ..Facts::default()
+    }
+}
+
+/// Random calls in the minutes from 0 to 199 of three lanes.
+pub(crate) fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let end = || (0..5u32, 1..6u32);
+    let row = (0..200u32, 0..3u32, end(), end(), 0..10_000_000u64, any::<bool>(), 0..50u128);
+    let row = row.prop_map(|(minute, lane, caller, callee, nanos, is_error, trace)| Row {
+        minute,
+        lane,
+        caller,
+        callee,
+        nanos,
+        is_error,
+        trace,
+    });
+    proptest::collection::vec(row, 1..80)
+}
+
+/// All that a bucket shows, in a form that can be compared.
+pub(crate) fn shown(bucket: &Bucket) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(bucket.edges.iter().map(|(key, stats)| format!("{key:?} {stats:?}")));
+    lines.extend(bucket.joined.iter().map(|(key, stats)| format!("{key:?} {stats:?}")));
+    lines.extend(bucket.nodes.iter().map(|(key, stats)| format!("{key:?} {stats:?}")));
+    for (key, stats) in &bucket.flows {
+        let mut touches: Vec<_> = stats.touches.iter().collect();
+        touches.sort();
+        let numbers =
+            (stats.requests, stats.adjusted, stats.errors, &stats.latency, stats.exemplars.sorted());
+        lines.push(format!("{key:?} {numbers:?} {touches:?}"));
+    }
+    for (key, stats) in &bucket.services {
+        let mut versions: Vec<_> = stats.versions.iter().collect();
+        versions.sort();
+        lines.push(format!("{key:?} {:?} {versions:?}", stats.tally));
+    }
+    lines.sort();
+    lines.push(format!("{:?}", bucket.totals));
+    lines.join("\n")
+}

@@ -1,0 +1,229 @@
+//! A bucket as sections and back.
+
+use std::collections::BTreeSet;
+
+use super::Damage;
+use super::frame::{self, Frame, Header};
+use super::inputs::{self, Positions, list};
+use super::names::{Names, Ranks};
+use super::wire::{Reader, Writer};
+use crate::graph::bucket::{Bucket, Caps};
+use crate::graph::hashes::Hashes;
+use crate::graph::stats::{
+    EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Totals,
+};
+use crate::lane::{Gap, Inputs};
+use crate::model::{FastMap, NodeId, Protocol};
+
+const STRINGS: u32 = 1;
+const NODES: u32 = 2;
+const TOTALS: u32 = 3;
+const EDGES: u32 = 4;
+const JOINED: u32 = 5;
+const NODE_STATS: u32 = 6;
+const FLOWS: u32 = 7;
+const SERVICES: u32 = 8;
+const INPUTS: u32 = 9;
+const GAPS: u32 = 10;
+const MEMBERS: u32 = 11;
+const POSITIONS: u32 = 64;
+
+/// What a bucket is sealed with besides its sums.
+#[derive(Clone, Debug, Default)]
+pub struct Attachments {
+    /// Of a roll-up: how many buckets of the next finer width it was made of.
+    pub members: u32,
+    /// Of a minute: where each input is to be read again from.
+    pub positions: Positions,
+    /// What came of the inputs, beyond what the bucket has of them.
+    pub counts: Inputs,
+    /// Gaps, beyond those of the bucket.
+    pub gaps: BTreeSet<Gap>,
+}
+
+/// The canonical bytes of a bucket: equal contents give equal bytes.
+pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: &Hashes) -> Vec<u8> {
+    let folded = bucket.folded(hashes);
+    let mut counts = attached.counts.clone();
+    counts.merge(&bucket.inputs);
+    let gaps: BTreeSet<&Gap> = bucket.gaps.union(&attached.gaps).collect();
+    let (ranks, strings, nodes) = Ranks::of(bucket, &folded, hashes.symbols());
+    let sections = [
+        (STRINGS, strings),
+        (NODES, nodes),
+        (TOTALS, write_totals(bucket.totals)),
+        (EDGES, write_edges(&folded.edges, &ranks)),
+        (JOINED, write_joined(&folded.joined, &ranks)),
+        (NODE_STATS, write_nodes(&bucket.nodes, &ranks)),
+        (FLOWS, write_flows(&folded.flows, &ranks)),
+        (SERVICES, write_services(&bucket.services, &ranks)),
+        (INPUTS, inputs::write_counts(&counts)),
+        (GAPS, inputs::write_gaps(gaps.into_iter())),
+        (MEMBERS, write_members(attached.members)),
+        (POSITIONS, inputs::write_positions(&attached.positions)),
+    ];
+    frame::write(header, &sections)
+}
+
+impl Frame<'_> {
+    /// Adds what the bucket says to `bucket`; the caps are those of nobody, as it was cut when it was sealed.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`]; `bucket` may then have part of it.
+    pub fn add_to(&self, bucket: &mut Bucket, hashes: &mut Hashes) -> Result<(), Damage> {
+        let names = Names::read(self.section(STRINGS), self.section(NODES), hashes)?;
+        let caps = &Caps::NONE;
+        bucket.totals.merge(read_totals(self.section(TOTALS))?);
+        let mut input = Reader(self.section(EDGES));
+        for _ in 0..list(&mut input)? {
+            let (caller, callee) = (names.node(&mut input)?, names.node(&mut input)?);
+            let kind = input.number()?;
+            let protocol = Protocol::ALL.get((kind >> 1) as usize).copied();
+            let protocol = protocol.ok_or(Damage::Malformed("no such protocol"))?;
+            let key = EdgeKey { caller, callee, protocol, is_async: kind & 1 == 1 };
+            bucket.merge_edge(key, &input.edge()?, caps, hashes);
+        }
+        let mut input = Reader(self.section(JOINED));
+        for _ in 0..list(&mut input)? {
+            let (caller, callee) = (names.node(&mut input)?, names.node(&mut input)?);
+            let (sent_to, taken_from) = (names.node(&mut input)?, names.node(&mut input)?);
+            let key = JoinedKey { caller, callee, sent_to, taken_from };
+            bucket.merge_joined(key, &input.edge()?, caps, hashes);
+        }
+        self.add_nodes_to(bucket, &names, hashes)?;
+        bucket.inputs.merge(&inputs::read_counts(self.section(INPUTS))?);
+        bucket.gaps.extend(inputs::read_gaps(self.section(GAPS))?);
+        Ok(())
+    }
+
+    fn add_nodes_to(&self, bucket: &mut Bucket, names: &Names, hashes: &mut Hashes) -> Result<(), Damage> {
+        let caps = &Caps::NONE;
+        let mut input = Reader(self.section(NODE_STATS));
+        for _ in 0..list(&mut input)? {
+            let node = names.node(&mut input)?;
+            let (requests, errors) = (input.number()?, input.number()?);
+            let stats = NodeStats { requests, errors, latency: input.histogram()? };
+            bucket.merge_node(node, &stats, caps, hashes);
+        }
+        let mut input = Reader(self.section(FLOWS));
+        for _ in 0..list(&mut input)? {
+            let key = FlowKey { service: names.node(&mut input)?, name: names.symbol(&mut input)? };
+            bucket.merge_flow(key, None, &input.flow(names)?, caps, hashes);
+        }
+        let mut input = Reader(self.section(SERVICES));
+        for _ in 0..list(&mut input)? {
+            let service = names.node(&mut input)?;
+            bucket.merge_service(service, &input.service(names)?, caps, hashes);
+        }
+        Ok(())
+    }
+
+    /// Where each input is to be read again from.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn positions(&self) -> Result<Positions, Damage> {
+        inputs::read_positions(self.section(POSITIONS))
+    }
+
+    /// What came of the inputs.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn inputs(&self) -> Result<Inputs, Damage> {
+        inputs::read_counts(self.section(INPUTS))
+    }
+
+    /// Of a roll-up: how many buckets of the next finer width it was made of.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn members(&self) -> Result<u32, Damage> {
+        match self.section(MEMBERS) {
+            [] => Ok(0),
+            bytes => Reader(bytes).short(),
+        }
+    }
+
+    /// Sums over all traces.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn totals(&self) -> Result<Totals, Damage> {
+        read_totals(self.section(TOTALS))
+    }
+}
+
+/// Entries by their key as ranks, which is the order of their strings.
+fn sorted<'a, K, V, R: Ord>(sums: &'a FastMap<K, V>, rank: impl Fn(&K) -> R) -> Vec<(R, &'a V)> {
+    let mut entries: Vec<(R, &V)> = sums.iter().map(|(key, stats)| (rank(key), stats)).collect();
+    entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    entries
+}
+
+fn entries<const N: usize, V>(entries: Vec<([u32; N], &V)>, write: impl Fn(&mut Writer, &V)) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.number(entries.len() as u64);
+    for (key, stats) in entries {
+        key.iter().for_each(|part| out.number(u64::from(*part)));
+        write(&mut out, stats);
+    }
+    out.0
+}
+
+fn write_edges(edges: &FastMap<EdgeKey, EdgeStats>, ranks: &Ranks) -> Vec<u8> {
+    let key = |key: &EdgeKey| {
+        let kind = (key.protocol as u32) << 1 | u32::from(key.is_async);
+        [ranks.node(key.caller), ranks.node(key.callee), kind]
+    };
+    entries(sorted(edges, key), |out, stats| out.edge(stats))
+}
+
+fn write_joined(joined: &FastMap<JoinedKey, EdgeStats>, ranks: &Ranks) -> Vec<u8> {
+    let key = |key: &JoinedKey| key.nodes().map(|node| ranks.node(node));
+    entries(sorted(joined, key), |out, stats| out.edge(stats))
+}
+
+fn write_nodes(nodes: &FastMap<NodeId, NodeStats>, ranks: &Ranks) -> Vec<u8> {
+    entries(sorted(nodes, |node| [ranks.node(*node)]), |out, stats| {
+        out.number(stats.requests);
+        out.number(stats.errors);
+        out.histogram(&stats.latency);
+    })
+}
+
+fn write_flows(flows: &FastMap<FlowKey, FlowStats>, ranks: &Ranks) -> Vec<u8> {
+    let key = |key: &FlowKey| [ranks.node(key.service), ranks.symbol(key.name)];
+    entries(sorted(flows, key), |out, stats| out.flow(stats, ranks))
+}
+
+fn write_services(services: &FastMap<NodeId, ServiceStats>, ranks: &Ranks) -> Vec<u8> {
+    entries(sorted(services, |node| [ranks.node(*node)]), |out, stats| out.service(stats, ranks))
+}
+
+fn write_totals(mut totals: Totals) -> Vec<u8> {
+    let mut out = Writer::default();
+    let fields = totals.fields();
+    out.number(fields.len() as u64);
+    fields.into_iter().for_each(|n| out.number(*n));
+    out.0
+}
+
+fn read_totals(bytes: &[u8]) -> Result<Totals, Damage> {
+    let mut totals = Totals::default();
+    let mut input = Reader(bytes);
+    let count = list(&mut input)?;
+    // A newer writer may have more of them.
+    for field in totals.fields().into_iter().take(count) {
+        *field = input.number()?;
+    }
+    Ok(totals)
+}
+
+fn write_members(members: u32) -> Vec<u8> {
+    let mut out = Writer::default();
+    if members > 0 {
+        out.number(u64::from(members));
+    }
+    out.0
+}

@@ -1,0 +1,146 @@
+//! One input's records on their way into the [`Ledger`]: counted by log minute, with the positions to read again from.
+
+use std::sync::Arc;
+
+use super::clock::Stamp;
+use super::counts::{Dropped, Gap, GapCause};
+use super::ledger::{Entries, Ledger, LogMinute, MAX_DOUBTFUL, Position};
+use super::shed::ShedState;
+use crate::model::time::MILLIS_PER_MINUTE;
+use crate::model::{InputId, LogMillis, Minute};
+
+/// What one record counts.
+#[derive(Clone, Debug)]
+pub struct RecordTally {
+    /// Its offset.
+    pub offset: i64,
+    /// Bytes of its value.
+    pub bytes: u64,
+    /// What was dropped of it while decoding, by reason.
+    pub dropped: Dropped,
+}
+
+/// The journal of one input.
+pub struct Journal {
+    input: InputId,
+    name: Arc<str>,
+    /// M + G: how far a start looks back behind the end of a sealed minute, milliseconds.
+    look_back: LogMillis,
+    /// `None` before it is known where reading starts.
+    position: Option<Position>,
+    /// The position before records whose time was not believed at once: they are read again together, or not at all.
+    anchor: Option<Position>,
+    counted_to: i64,
+    /// Last minute whose look-back has been reached.
+    reached: Option<Minute>,
+    /// A hole that ends with the next record.
+    hole: Option<(GapCause, u64)>,
+    entries: Entries,
+}
+
+impl Journal {
+    /// A journal of an input that was read before up to `resumed`, or never.
+    pub fn new(input: InputId, name: Arc<str>, look_back: LogMillis, resumed: Option<Position>) -> Journal {
+        let reached = resumed.and_then(|position| position.newest).and_then(|at| reached(at, look_back));
+        let entries = Entries::default();
+        Journal {
+            input,
+            name,
+            look_back,
+            position: resumed,
+            anchor: None,
+            counted_to: 0,
+            reached,
+            hole: None,
+            entries,
+        }
+    }
+
+    /// Records before this offset are counted in sealed minutes: they are read again only to look back.
+    pub fn counted_to(mut self, offset: i64) -> Journal {
+        self.counted_to = offset;
+        self
+    }
+
+    /// Reading starts at `offset`; false, and nothing new, for an input that was read before.
+    pub fn start(&mut self, offset: i64) -> bool {
+        let is_new = self.position.is_none();
+        let position = *self.position.get_or_insert(Position { offset, ..Position::default() });
+        self.entries.current = Some(position);
+        is_new
+    }
+
+    /// The offsets from the position up to `first` are gone.
+    pub fn skip(&mut self, cause: GapCause, first: i64) {
+        let Some(position) = &mut self.position else { return };
+        let lost = u64::try_from(first - position.offset.max(self.counted_to)).unwrap_or(0);
+        position.offset = first;
+        let before = self.hole.map_or(0, |(_, lost)| lost);
+        self.hole = Some((cause, before + lost));
+    }
+
+    /// The log begins in the middle: what lies up to `until` cannot be told.
+    pub fn begin_behind(&mut self, until: LogMillis) {
+        let gap = Gap { input: self.name.clone(), cause: GapCause::Start, since: None, until, offsets: 0 };
+        self.minute(Minute::of_millis(until)).gaps.insert(gap);
+    }
+
+    /// The next record is held back: what to make of it depends on those behind it.
+    pub fn hold(&mut self) {
+        self.anchor = self.anchor.or(self.position);
+    }
+
+    /// No record is held back any more.
+    pub fn let_go(&mut self) {
+        self.anchor = None;
+    }
+
+    /// A record gets its place in the log.
+    pub fn enter(&mut self, stamp: Stamp) {
+        let before = self.anchor.or(self.position).unwrap_or_default();
+        let minute = reached(stamp.at, self.look_back);
+        if minute > self.reached {
+            self.entries.crossings.extend(minute.map(|minute| (minute, before)));
+            self.reached = minute;
+        }
+        if let Some((cause, offsets)) = self.hole.take() {
+            let gap = Gap { input: self.name.clone(), cause, since: before.newest, until: stamp.at, offsets };
+            self.minute(Minute::of_millis(stamp.at)).gaps.insert(gap);
+        }
+        if !stamp.is_reproducible {
+            let last = Minute::of_millis(stamp.at).0;
+            let first =
+                Minute::of_millis(stamp.newest).0.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
+            (first..=last).for_each(|minute| self.minute(Minute(minute)).is_irreproducible = true);
+        }
+    }
+
+    /// Counts a record that was entered, and what became of it.
+    pub fn count(&mut self, stamp: Stamp, tally: &RecordTally, shed: ShedState) {
+        let counts = &mut self.minute(Minute::of_millis(stamp.at)).counts;
+        counts.first_offset = counts.first_offset.min(tally.offset);
+        counts.last_offset = counts.last_offset.max(tally.offset);
+        counts.records += 1;
+        counts.bytes += tally.bytes;
+        counts.behind += u64::from(stamp.is_behind);
+        counts.refuted_jumps += u64::from(stamp.is_refuted);
+        counts.dropped.iter_mut().zip(tally.dropped).for_each(|(sum, n)| *sum += n);
+        self.position = Some(Position { offset: tally.offset + 1, newest: Some(stamp.newest), shed });
+        self.entries.current = self.position;
+    }
+
+    /// Writes everything into the ledger.
+    pub fn publish(&mut self, ledger: &Ledger) {
+        ledger.enter(self.input, std::mem::take(&mut self.entries));
+    }
+
+    fn minute(&mut self, minute: Minute) -> &mut LogMinute {
+        self.entries.minutes.entry(minute).or_default()
+    }
+}
+
+/// The last minute b with `end(b) - look_back <= at`: what is sealed up to b needs no record before `at`.
+fn reached(at: LogMillis, look_back: LogMillis) -> Option<Minute> {
+    let ended = at.saturating_add(look_back).div_euclid(MILLIS_PER_MINUTE) - 1;
+    u32::try_from(ended).ok().map(Minute)
+}

@@ -1,0 +1,464 @@
+//! Sealed buckets by lane, width and time: on disk, with the latest in memory; or in memory alone.
+//!
+//! What the disk does not take is kept in memory and written once it does. No lock is held while a file is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::cover::{Cover, Grid, Shape, Unknown, cover, is_whole_in};
+use super::embedded::{EmbeddedStore, Put, StoreError};
+use super::policy::Policy;
+use crate::graph::sealed::{BucketKey, Frame, Width};
+use crate::model::Minute;
+
+/// A sealed bucket, read or not.
+#[derive(Default)]
+struct Block {
+    shape: Shape,
+    size: u64,
+    bytes: Option<Arc<[u8]>>,
+    /// When it was last used, in uses.
+    used: AtomicU64,
+    /// True while the disk has not taken it.
+    is_unwritten: bool,
+}
+
+impl AsRef<Shape> for Block {
+    fn as_ref(&self) -> &Shape {
+        &self.shape
+    }
+}
+
+#[derive(Default)]
+struct Index {
+    lanes: BTreeMap<Arc<str>, Grid<Block>>,
+    /// Sealed, and not on disk.
+    unwritten: BTreeSet<BucketKey>,
+    bytes: u64,
+    cached: u64,
+    /// Everything before is gone.
+    oldest_kept: Option<Minute>,
+    is_limited_by_size: bool,
+    /// Buckets that turned out to be damaged, with what is wrong.
+    damaged: BTreeMap<BucketKey, String>,
+}
+
+/// What is kept, for the status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistorySize {
+    /// Buckets by width.
+    pub buckets: [usize; Width::ALL.len()],
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Bytes held in memory.
+    pub cached: u64,
+    /// First and last minute.
+    pub ends: Option<(Minute, Minute)>,
+    /// True where size, not age, took the oldest.
+    pub is_limited_by_size: bool,
+    /// Buckets that the disk has not taken yet.
+    pub unwritten: usize,
+    /// Buckets that are damaged, with what is wrong.
+    pub damaged: Vec<(BucketKey, String)>,
+}
+
+/// The buckets that answer for a range.
+pub(super) struct Plan {
+    /// In order of lanes and time, with their bytes where they are in memory.
+    pub blocks: Vec<(BucketKey, Option<Arc<[u8]>>)>,
+    /// The range they cover, at least that asked for.
+    pub range: Range<u32>,
+}
+
+/// Sealed buckets.
+pub struct History {
+    disk: Option<EmbeddedStore>,
+    policy: Policy,
+    uses: AtomicU64,
+    index: RwLock<Index>,
+}
+
+impl History {
+    /// Those of a store, of which only the names are read here; without one they live in memory.
+    pub fn new(disk: Option<EmbeddedStore>, policy: Policy) -> History {
+        let history = History { disk, policy, uses: AtomicU64::new(1), index: RwLock::default() };
+        history.list_disk();
+        history
+    }
+
+    /// Looks at the disk again: another process may write there.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        if let Some(disk) = &self.disk {
+            disk.refresh()?;
+            *self.write() = Index::default();
+            self.list_disk();
+        }
+        Ok(())
+    }
+
+    fn list_disk(&self) {
+        let mut index = self.write();
+        for (key, size) in self.disk.iter().flat_map(EmbeddedStore::list) {
+            index.put(&key, Block { size, ..Block::default() });
+        }
+    }
+
+    /// The store behind it.
+    pub fn disk(&self) -> Option<&EmbeddedStore> {
+        self.disk.as_ref()
+    }
+
+    /// Every bucket with its size, by key.
+    pub fn list(&self) -> Vec<(BucketKey, u64)> {
+        self.read().keys().map(|(key, block)| (key, block.size)).collect()
+    }
+
+    /// Lanes that have buckets.
+    pub fn lanes(&self) -> Vec<Arc<str>> {
+        self.read().lanes.keys().cloned().collect()
+    }
+
+    /// First minutes of the lane's buckets of this width within `range`, ascending.
+    pub(super) fn starts(&self, lane: &str, width: Width, range: Range<u32>) -> Vec<u32> {
+        let index = self.read();
+        let starts = index.lanes.get(lane).map(|grid| grid[width as usize].range(range));
+        starts.into_iter().flatten().map(|(start, _)| *start).collect()
+    }
+
+    /// Takes a bucket in; it answers at once, and is written by [`History::flush`].
+    pub(super) fn insert(&self, key: &BucketKey, bytes: Vec<u8>, members: u32) {
+        let mut index = self.write();
+        // Roll-ups that lack it are made again.
+        for width in Width::ALL.into_iter().filter(|width| *width > key.width) {
+            let wider = BucketKey { width, start: width.start_of(key.start), ..key.clone() };
+            if index.remove(&wider).is_some() {
+                self.delete_file(&wider);
+            }
+        }
+        let shape = Shape { members: OnceLock::from(members) };
+        let (size, used) = (bytes.len() as u64, AtomicU64::new(self.next_use()));
+        let is_unwritten = self.disk.is_some();
+        let block = Block { shape, size, bytes: Some(bytes.into()), used, is_unwritten };
+        if is_unwritten {
+            index.unwritten.insert(key.clone());
+        }
+        index.put(key, block);
+    }
+
+    /// Writes what the disk has not taken yet, oldest first; gives the buckets that contradict what was there.
+    ///
+    /// # Errors
+    /// The first one: what is left stays in memory, and is written by a later call.
+    pub(super) fn flush(&self) -> Result<Vec<(BucketKey, std::path::PathBuf)>, StoreError> {
+        let Some(disk) = &self.disk else { return Ok(Vec::new()) };
+        let mut conflicts = Vec::new();
+        loop {
+            let next = {
+                let index = self.read();
+                let key = index.unwritten.iter().min_by_key(|key| (key.end(), key.width)).cloned();
+                key.and_then(|key| Some((index.block(&key)?.bytes.clone()?, key)))
+            };
+            let Some((bytes, key)) = next else { return Ok(conflicts) };
+            let put = disk.put(&key, &bytes)?;
+            let mut index = self.write();
+            index.unwritten.remove(&key);
+            let Some(block) = index.block_mut(&key) else { continue };
+            block.is_unwritten = false;
+            if let Put::Conflict { kept } = put {
+                // The first one stays, so the disk answers from now on.
+                let forgotten = block.bytes.take().map_or(0, |bytes| bytes.len() as u64);
+                index.cached -= forgotten;
+                conflicts.push((key, kept));
+            }
+        }
+    }
+
+    /// The buckets that cover `range` in every lane.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read. Damaged buckets are left out, and are listed in [`History::size`].
+    pub(super) fn plan(&self, range: Range<u32>) -> Result<Plan, StoreError> {
+        let mut range = range;
+        loop {
+            match self.read().plan(range.clone()) {
+                Ok(plan) if plan.range == range => return Ok(plan),
+                Ok(plan) => range = plan.range,
+                // `load` learns how many members it has.
+                Err(key) => drop(self.load(&key)?),
+            }
+        }
+    }
+
+    /// The bytes of a bucket, verified when they were read from disk; `None` where it is not there any more, or damaged.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub fn load(&self, key: &BucketKey) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let known = self.read().block(key).and_then(|block| block.bytes.clone());
+        if let Some(bytes) = known {
+            return Ok(Some(bytes));
+        }
+        let Some(disk) = &self.disk else { return Ok(None) };
+        let bytes: Arc<[u8]> = match disk.load(key) {
+            Ok(Some(bytes)) => bytes.into(),
+            Ok(None) => {
+                self.write().remove(key);
+                return Ok(None);
+            }
+            Err(error @ (StoreError::Damaged { .. } | StoreError::FutureFormat { .. })) => {
+                self.set_aside(key, error.to_string());
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let members = Frame::open(&bytes).and_then(|frame| frame.members()).unwrap_or(0);
+        let used = self.next_use();
+        let mut index = self.write();
+        if let Some(block) = index.block_mut(key) {
+            let _ = block.shape.members.set(members);
+            block.used.store(used, Ordering::Relaxed);
+            if block.bytes.replace(bytes.clone()).is_none() {
+                index.cached += bytes.len() as u64;
+            }
+        }
+        index.shrink_cache(self.policy.memory);
+        Ok(Some(bytes))
+    }
+
+    /// Leaves a damaged bucket out from now on.
+    pub(super) fn set_aside(&self, key: &BucketKey, problem: String) {
+        tracing::error!(bucket = %key, problem, "a sealed bucket is damaged: answers lack it");
+        let mut index = self.write();
+        index.remove(key);
+        index.damaged.insert(key.clone(), problem);
+    }
+
+    /// Drops what is too old or too much; finer buckets go once a roll-up stands for them.
+    pub(super) fn age(&self, newest: Minute) {
+        let mut gone = Vec::new();
+        let mut index = self.write();
+        for (at, width) in Width::ALL.into_iter().enumerate().take(Width::ALL.len() - 1) {
+            index.drop_rolled_up(
+                width,
+                Width::ALL[at + 1],
+                self.policy.finer_before(width, newest),
+                &mut gone,
+            );
+        }
+        index.drop_before(self.policy.oldest(newest), &mut gone);
+        if self.disk.is_some() {
+            index.shrink_cache(self.policy.memory);
+        }
+        let limit = if self.disk.is_some() { self.policy.max_size } else { self.policy.memory };
+        while index.bytes > limit
+            && let Some(oldest) = index.oldest_end().filter(|end| *end <= newest)
+        {
+            index.is_limited_by_size = true;
+            index.drop_before(oldest, &mut gone);
+        }
+        drop(index);
+        gone.iter().for_each(|key| self.delete_file(key));
+    }
+
+    /// What is kept.
+    pub fn size(&self) -> HistorySize {
+        let index = self.read();
+        let mut size = HistorySize {
+            bytes: index.bytes,
+            cached: index.cached,
+            is_limited_by_size: index.is_limited_by_size,
+            unwritten: index.unwritten.len(),
+            damaged: index.damaged.iter().map(|(key, problem)| (key.clone(), problem.clone())).collect(),
+            ..HistorySize::default()
+        };
+        for (key, _) in index.keys() {
+            size.buckets[key.width as usize] += 1;
+            let last = Minute(key.end().0 - 1);
+            let (first, end) = size.ends.unwrap_or((key.start, last));
+            size.ends = Some((first.min(key.start), end.max(last)));
+        }
+        size
+    }
+
+    /// Everything before it is gone; `None` while nothing was dropped by this process.
+    pub(super) fn oldest_kept(&self) -> Option<Minute> {
+        self.read().oldest_kept
+    }
+
+    /// The damaged buckets that lie in a range.
+    pub(super) fn damaged_in(&self, range: &Range<u32>) -> Vec<(BucketKey, String)> {
+        let index = self.read();
+        let lies_in = |key: &BucketKey| key.start.0 < range.end && key.end().0 > range.start;
+        let damaged = index.damaged.iter().filter(|(key, _)| lies_in(key) && !index.is_stood_for(key));
+        damaged.map(|(key, problem)| (key.clone(), problem.clone())).collect()
+    }
+
+    fn delete_file(&self, key: &BucketKey) {
+        if let Some(disk) = &self.disk
+            && let Err(error) = disk.delete(key)
+        {
+            tracing::warn!(bucket = %key, %error, "a sealed bucket could not be deleted");
+        }
+    }
+
+    fn next_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().expect("no panic happens while the history is locked")
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().expect("no panic happens while the history is locked")
+    }
+}
+
+impl Index {
+    fn keys(&self) -> impl Iterator<Item = (BucketKey, &Block)> {
+        self.lanes.iter().flat_map(|(lane, grid)| {
+            Width::ALL.into_iter().zip(grid).flat_map(move |(width, blocks)| {
+                blocks.iter().map(move |(start, block)| {
+                    (BucketKey { lane: lane.clone(), width, start: Minute(*start) }, block)
+                })
+            })
+        })
+    }
+
+    fn block(&self, key: &BucketKey) -> Option<&Block> {
+        self.lanes.get(&key.lane)?[key.width as usize].get(&key.start.0)
+    }
+
+    fn block_mut(&mut self, key: &BucketKey) -> Option<&mut Block> {
+        self.lanes.get_mut(&key.lane)?[key.width as usize].get_mut(&key.start.0)
+    }
+
+    fn put(&mut self, key: &BucketKey, block: Block) {
+        self.remove(key);
+        self.bytes += block.size;
+        self.cached += block.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let grid = self.lanes.entry(key.lane.clone()).or_default();
+        grid[key.width as usize].insert(key.start.0, block);
+    }
+
+    fn remove(&mut self, key: &BucketKey) -> Option<Block> {
+        let block = self.lanes.get_mut(&key.lane)?[key.width as usize].remove(&key.start.0)?;
+        self.bytes -= block.size;
+        self.cached -= block.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        self.unwritten.remove(key);
+        Some(block)
+    }
+
+    fn plan(&self, range: Range<u32>) -> Result<Plan, BucketKey> {
+        let mut plan = Plan { blocks: Vec::new(), range: range.clone() };
+        for (lane, grid) in &self.lanes {
+            let key = |width, start| BucketKey { lane: lane.clone(), width, start: Minute(start) };
+            let found: Cover =
+                cover(grid, range.clone()).map_err(|Unknown(width, start)| key(width, start))?;
+            plan.range = plan.range.start.min(found.range.start)..plan.range.end.max(found.range.end);
+            for (width, start) in found.buckets {
+                let bytes = grid[width as usize].get(&start).and_then(|block| block.bytes.clone());
+                plan.blocks.push((key(width, start), bytes));
+            }
+        }
+        Ok(plan)
+    }
+
+    /// True where a roll-up that was made while the bucket was whole answers for it.
+    fn is_stood_for(&self, key: &BucketKey) -> bool {
+        let wider = Width::ALL.into_iter().filter(|width| *width > key.width);
+        wider.map(|width| BucketKey { width, start: width.start_of(key.start), ..key.clone() }).any(|wider| {
+            let finer = |grid: &Grid<Block>| {
+                let span = wider.start.0..wider.end().0;
+                grid[wider.width as usize - 1].range(span).count() as u32
+            };
+            let there = self.lanes.get(&key.lane).map_or(0, finer);
+            self.block(&wider).is_some_and(|block| block.shape.members.get().is_none_or(|all| *all > there))
+        })
+    }
+
+    /// Drops the buckets of `finer` whose roll-up is there and ends by `before`.
+    fn drop_rolled_up(&mut self, finer: Width, wider: Width, before: Minute, gone: &mut Vec<BucketKey>) {
+        let is_safe = |grid: &Grid<Block>, start: u32| {
+            let rolled_up = wider.start_of(Minute(start)).0;
+            let block = grid[wider as usize].get(&rolled_up);
+            rolled_up + wider.minutes() <= before.0 && block.is_some_and(|block| !block.is_unwritten)
+        };
+        let mut old = Vec::new();
+        for (lane, grid) in &self.lanes {
+            let starts = grid[finer as usize].range(..before.0).map(|(start, _)| *start);
+            let safe = starts.filter(|start| is_safe(grid, *start));
+            old.extend(safe.map(|start| BucketKey {
+                lane: lane.clone(),
+                width: finer,
+                start: Minute(start),
+            }));
+        }
+        old.iter().for_each(|key| drop(self.remove(key)));
+        gone.append(&mut old);
+    }
+
+    /// Drops everything before `oldest`. Of a roll-up that reaches over it the later part stays: in finer buckets
+    /// where they are there, else in itself.
+    fn drop_before(&mut self, oldest: Minute, gone: &mut Vec<BucketKey>) {
+        if self.oldest_kept.is_some_and(|kept| kept >= oldest) {
+            return;
+        }
+        let is_old = |key: &BucketKey, grid: &Grid<Block>, shape: &Shape| {
+            let span = key.start.0..key.end().0;
+            let finer = (key.width as usize).checked_sub(1).map(|finer| &grid[finer]);
+            key.end() <= oldest
+                || key.start < oldest
+                    && finer.and_then(|finer| is_whole_in(finer, &span, shape)).unwrap_or(false)
+        };
+        let old: Vec<BucketKey> = self
+            .keys()
+            .filter(|(key, block)| {
+                self.lanes.get(&key.lane).is_some_and(|grid| is_old(key, grid, &block.shape))
+            })
+            .map(|(key, _)| key)
+            .collect();
+        if !old.is_empty() {
+            self.oldest_kept = Some(oldest);
+        }
+        old.iter().for_each(|key| drop(self.remove(key)));
+        gone.extend(old);
+        self.damaged.retain(|key, _| key.end() > oldest);
+    }
+
+    /// End of the bucket that ends first.
+    fn oldest_end(&self) -> Option<Minute> {
+        self.keys().map(|(key, _)| key.end()).min()
+    }
+
+    /// Forgets the bytes that were used least recently, until `limit` is kept. What is not on disk stays.
+    fn shrink_cache(&mut self, limit: u64) {
+        if self.cached <= limit {
+            return;
+        }
+        let evictable = self.keys().filter(|(_, block)| block.bytes.is_some() && !block.is_unwritten);
+        let mut by_use: Vec<(u64, BucketKey)> =
+            evictable.map(|(key, block)| (block.used.load(Ordering::Relaxed), key)).collect();
+        by_use.sort_unstable();
+        for (_, key) in by_use {
+            if self.cached <= limit - limit / 8 {
+                return;
+            }
+            let forgotten = self.block_mut(&key).and_then(|block| block.bytes.take());
+            self.cached -= forgotten.map_or(0, |bytes| bytes.len() as u64);
+        }
+        // All that is left waits for the disk. A start reads it from the log again.
+        while self.cached > limit
+            && let Some(oldest) = self.unwritten.iter().min_by_key(|key| key.end()).cloned()
+        {
+            self.remove(&oldest);
+            self.damaged
+                .insert(oldest, "the store took nothing for so long that memory was full".to_string());
+        }
+    }
+}

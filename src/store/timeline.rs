@@ -1,0 +1,245 @@
+//! All minutes as one: open ones, final ones that wait to be sealed, sealed ones and their roll-ups.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::embedded::StoreError;
+use super::history::{History, HistorySize, Plan};
+use super::policy::Policy;
+use crate::config::Config;
+use crate::graph::sealed::{BucketKey, Frame, Marks};
+use crate::graph::{Bucket, Hashes, LiveGraph, LiveSize};
+use crate::lane::Ledger;
+use crate::model::{Minute, Symbols};
+
+/// Everything that is known of time.
+pub struct Timeline {
+    /// What is not sealed.
+    pub live: Arc<LiveGraph>,
+    /// What is sealed.
+    pub history: History,
+    /// What came of the inputs in minutes that are not sealed.
+    pub ledger: Arc<Ledger>,
+}
+
+/// All that is known of a range of minutes.
+pub struct Reading {
+    /// Merged, at operation level.
+    pub bucket: Bucket,
+    /// First minute answered: that asked for, an earlier one where it lies inside a roll-up, or the first kept.
+    pub from: Minute,
+    /// First minute after the answer.
+    pub to: Minute,
+    /// First minute of the range whose numbers may still change.
+    pub provisional_from: Option<Minute>,
+    /// True where earlier minutes of the range are gone.
+    pub is_cut_by_retention: bool,
+    /// What is odd about sealed buckets of the range.
+    pub marks: Marks,
+    /// Sealed buckets that are missing because they are damaged, with what is wrong.
+    pub damaged: Vec<(BucketKey, String)>,
+}
+
+/// Why a range cannot be answered from sealed minutes alone.
+#[derive(Debug, thiserror::Error)]
+pub enum SealedRangeError {
+    /// It reaches beyond what is sealed.
+    #[error("not sealed yet")]
+    NotSealed {
+        /// Everything before this minute is sealed; `None` while nothing is.
+        sealed_to: Option<Minute>,
+    },
+    /// Its ends lie inside roll-ups whose minutes are gone.
+    #[error("rolled up")]
+    TooFine {
+        /// First minute of the nearest range that exists.
+        from: Minute,
+        /// First minute after it.
+        to: Minute,
+    },
+    /// Part of it is not kept any more.
+    #[error("not kept any more")]
+    NotKept {
+        /// First minute that is kept.
+        from: Minute,
+    },
+    /// The disk cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Timeline {
+    /// A timeline that is written to by `live` and `ledger`.
+    pub fn new(live: Arc<LiveGraph>, history: History, ledger: Arc<Ledger>) -> Arc<Timeline> {
+        Arc::new(Timeline { live, history, ledger })
+    }
+
+    /// Without a store: everything is in memory.
+    pub fn in_memory(live: Arc<LiveGraph>, config: &Config) -> Arc<Timeline> {
+        Timeline::new(live, History::new(None, Policy::from_config(config)), Arc::default())
+    }
+
+    /// Everything in the minutes from `from` to before `to`, and to the ends of the roll-ups that these lie in.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub fn read(&self, from: Minute, to: Minute) -> Result<Reading, StoreError> {
+        let mut reader = Reader::new(self.live.symbols());
+        let mut range = from.0..to.0.max(from.0);
+        let plan = loop {
+            // Minutes move from the final to the sealed ones under this lock, so each is seen once.
+            let finals = self.live.finals();
+            let plan = self.history.plan(range.clone())?;
+            if plan.range != range {
+                range = plan.range;
+                continue;
+            }
+            let (from, to) = (Minute(range.start), Minute(range.end));
+            self.live.add_to(&finals, &mut reader.bucket, from, to, &mut reader.hashes);
+            let open = self.ledger.open(from, to);
+            reader.bucket.inputs.merge(&open.counts);
+            reader.bucket.gaps.extend(open.gaps);
+            break plan;
+        };
+        reader.add(&self.history, plan)?;
+        let provisional_from = self.provisional_from(Minute(range.start), Minute(range.end));
+        Ok(reader.finish(&self.history, range, from, provisional_from))
+    }
+
+    /// The same of sealed minutes only, for answers that never change.
+    ///
+    /// # Errors
+    /// Where a part of the range is not sealed yet, not kept any more, or only in roll-ups that reach over its ends.
+    pub fn read_sealed(&self, from: Minute, to: Minute) -> Result<Reading, SealedRangeError> {
+        let sealed_to = self.sealed_to();
+        if sealed_to.is_none_or(|sealed_to| to > sealed_to) {
+            return Err(SealedRangeError::NotSealed { sealed_to });
+        }
+        if let Some(oldest) = self.history.oldest_kept().filter(|oldest| from < *oldest) {
+            return Err(SealedRangeError::NotKept { from: oldest });
+        }
+        let range = from.0..to.0.max(from.0);
+        let plan = self.history.plan(range.clone())?;
+        if plan.range != range {
+            return Err(SealedRangeError::TooFine {
+                from: Minute(plan.range.start),
+                to: Minute(plan.range.end),
+            });
+        }
+        let mut reader = Reader::new(self.live.symbols());
+        reader.add(&self.history, plan)?;
+        Ok(reader.finish(&self.history, range, from, None))
+    }
+
+    /// Everything before this minute is sealed, in every lane that is written; `None` while nothing is.
+    pub fn sealed_to(&self) -> Option<Minute> {
+        let live = self.live.sealed_to();
+        live.or_else(|| self.history.size().ends.map(|(_, last)| Minute(last.0 + 1)))
+    }
+
+    /// First and last minute with facts.
+    pub fn ends(&self) -> Option<(Minute, Minute)> {
+        let (live, sealed) = (self.live.size(), self.history.size().ends);
+        let first = live.oldest.into_iter().chain(sealed.map(|(first, _)| first)).min()?;
+        let last = live.newest.into_iter().chain(sealed.map(|(_, last)| last)).max()?;
+        Some((first, last))
+    }
+
+    /// Sizes of what is not sealed and of what is.
+    pub fn size(&self) -> (LiveSize, HistorySize) {
+        (self.live.size(), self.history.size())
+    }
+
+    fn provisional_from(&self, from: Minute, to: Minute) -> Option<Minute> {
+        let first = match self.live.provisional_from() {
+            Some(first) => Some(first.max(from)),
+            None => self.live.first_open(from, to),
+        };
+        first.filter(|first| *first < to)
+    }
+}
+
+/// Adds sealed buckets up.
+struct Reader {
+    bucket: Bucket,
+    hashes: Hashes,
+    marks: Marks,
+}
+
+impl Reader {
+    fn new(symbols: &Arc<Symbols>) -> Reader {
+        Reader { bucket: Bucket::default(), hashes: Hashes::new(symbols.clone()), marks: Marks::default() }
+    }
+
+    /// What vanishes while it is read was rolled up or dropped: the plan is made again for what it stood for.
+    fn add(&mut self, history: &History, plan: Plan) -> Result<(), StoreError> {
+        let mut done: BTreeSet<BucketKey> = BTreeSet::new();
+        let mut plans = vec![plan];
+        while let Some(plan) = plans.pop() {
+            for (key, bytes) in plan.blocks {
+                let bytes = match bytes {
+                    Some(bytes) => Some(bytes),
+                    None => history.load(&key)?,
+                };
+                match bytes {
+                    Some(bytes) if !done.contains(&key) => {
+                        self.add_bucket(history, &key, &bytes);
+                        done.insert(key);
+                    }
+                    Some(_) => {}
+                    None => plans.extend(self.instead_of(history, &key, &done)?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What answers now for the time of a bucket that is gone, unless it overlaps what was added.
+    fn instead_of(
+        &self,
+        history: &History,
+        key: &BucketKey,
+        done: &BTreeSet<BucketKey>,
+    ) -> Result<Option<Plan>, StoreError> {
+        let mut plan = history.plan(key.start.0..key.end().0)?;
+        plan.blocks.retain(|(found, _)| {
+            let overlaps = |other: &BucketKey| {
+                other.lane == found.lane && other.start < found.end() && found.start < other.end()
+            };
+            found.lane == key.lane && found != key && !done.iter().any(overlaps)
+        });
+        Ok((!plan.blocks.is_empty()).then_some(plan))
+    }
+
+    fn add_bucket(&mut self, history: &History, key: &BucketKey, bytes: &[u8]) {
+        let added = Frame::open(bytes).and_then(|frame| {
+            frame.add_to(&mut self.bucket, &mut self.hashes)?;
+            Ok(frame.header.marks)
+        });
+        match added {
+            Ok(marks) => self.marks = self.marks.with(marks),
+            Err(damage) => history.set_aside(key, damage.to_string()),
+        }
+    }
+
+    fn finish(
+        self,
+        history: &History,
+        range: Range<u32>,
+        asked_from: Minute,
+        provisional_from: Option<Minute>,
+    ) -> Reading {
+        let oldest = history.oldest_kept();
+        let from = Minute(range.start);
+        Reading {
+            bucket: self.bucket,
+            from: oldest.map_or(from, |oldest| from.max(oldest)).min(Minute(range.end)),
+            to: Minute(range.end),
+            provisional_from,
+            is_cut_by_retention: oldest.is_some_and(|oldest| asked_from < oldest),
+            marks: self.marks,
+            damaged: history.damaged_in(&range),
+        }
+    }
+}
