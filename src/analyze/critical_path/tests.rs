@@ -386,16 +386,14 @@ fn loops_and_missing_parents_leave_the_root_its_path() {
 
 #[test]
 fn without_a_root_the_first_orphan_stands_for_it() {
-    let trace = "A server a 3..10 orphan
-         B server b 1..9 orphan";
+    let trace = "A server a 3..10 orphan\nB server b 1..9 orphan";
     check(trace, &["1..9 B:b own"]);
     check_flags(trace, &[Flag::Incomplete]);
 }
 
 #[test]
 fn of_several_roots_the_first_has_the_path() {
-    let trace = "A server a 3..10
-         B server b 1..9";
+    let trace = "A server a 3..10\nB server b 1..9";
     check(trace, &["1..9 B:b own"]);
     check_flags(trace, &[Flag::SeveralRoots]);
 }
