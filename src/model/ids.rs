@@ -52,7 +52,8 @@ impl FromStr for TraceId {
             [8, 4, 4, 4, 12] => parts.concat(),
             _ => bare.strip_prefix("0x").or(bare.strip_prefix("0X")).unwrap_or(bare).to_string(),
         };
-        let is_hex = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let is_hex =
+            (1..=32).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         let number = u128::from_str_radix(&digits, 16).ok().filter(|_| is_hex);
         number.map(TraceId).ok_or_else(|| InvalidTraceId(text.to_string()))
     }
