@@ -39,19 +39,16 @@ pub(super) fn timings(tree: &TraceTree, roles: &[Role], names: &mut Names) -> Ve
         if pair.0 == pair.1 {
             continue;
         }
-        let of_pair = bounds.get(&pair).copied();
+        let of_pair = bounds.get(&pair).map(PairBounds::theta);
+        let is_drifting = of_pair == Some(None);
         let (caller, callee) = (&tree.spans[parent], &tree.spans[idx]);
-        // Bounds that contradict each other leave this call to speak for itself.
-        let own = || Bounds::of(caller, callee).filter(|_| !is_declared_async(tree, roles, idx));
-        let known = of_pair.and_then(Bounds::theta);
-        let known = known.or_else(|| own().filter(|_| of_pair.is_some()).and_then(Bounds::theta));
+        // Calls that contradict each other speak for themselves.
+        let own = Bounds::of(caller, callee).filter(|_| is_drifting && !is_declared_async(tree, roles, idx));
+        let known = of_pair.flatten().or_else(|| own.and_then(Bounds::theta));
         // Without any bound the clocks are believed, but nothing begins before its cause.
         let theta = known.unwrap_or_else(|| (i128::from(callee.start) - i128::from(caller.start)).min(0));
-        let timing = &mut timings[idx];
-        timing.shift -= theta;
-        timing.is_foreign = true;
-        timing.is_corrected = theta != 0;
-        timing.is_drifting = of_pair.is_some_and(|bounds| bounds.theta().is_none());
+        let shift = timings[parent].shift - theta;
+        timings[idx] = Timing { shift, is_foreign: true, is_corrected: theta != 0, is_drifting };
     }
     timings
 }
@@ -68,8 +65,12 @@ fn clocks(tree: &TraceTree, names: &mut Names) -> Vec<Option<Clock>> {
 
 type ClockPair = (Option<Clock>, Option<Clock>);
 
-fn bounds_of_pairs(tree: &TraceTree, roles: &[Role], clocks: &[Option<Clock>]) -> FastMap<ClockPair, Bounds> {
-    let mut of_pairs: FastMap<ClockPair, Bounds> = FastMap::default();
+fn bounds_of_pairs(
+    tree: &TraceTree,
+    roles: &[Role],
+    clocks: &[Option<Clock>],
+) -> FastMap<ClockPair, PairBounds> {
+    let mut of_pairs: FastMap<ClockPair, PairBounds> = FastMap::default();
     let calls = (0..tree.spans.len()).filter_map(|idx: SpanIdx| Some((tree.parent(idx)?, idx)));
     for (parent, idx) in calls {
         let pair = (clocks[parent], clocks[idx]);
@@ -77,10 +78,33 @@ fn bounds_of_pairs(tree: &TraceTree, roles: &[Role], clocks: &[Option<Clock>]) -
             continue;
         }
         if let Some(bounds) = Bounds::of(&tree.spans[parent], &tree.spans[idx]) {
-            of_pairs.entry(pair).and_modify(|all| *all = all.intersect(bounds)).or_insert(bounds);
+            of_pairs.entry(pair).or_default().add(bounds, tree.spans[parent].is_error);
         }
     }
     of_pairs
+}
+
+/// What all calls between two clocks allow together.
+#[derive(Clone, Copy, Default)]
+struct PairBounds {
+    all: Option<Bounds>,
+    /// Without the calls whose caller failed: it may have given up before its callee ended.
+    answered: Option<Bounds>,
+}
+
+impl PairBounds {
+    fn add(&mut self, bounds: Bounds, has_failed: bool) {
+        let both = |known: Option<Bounds>| Some(known.map_or(bounds, |known| known.intersect(bounds)));
+        self.all = both(self.all);
+        if !has_failed {
+            self.answered = both(self.answered);
+        }
+    }
+
+    /// The offset that all calls allow, else all that did not fail; nothing where those contradict each other too.
+    fn theta(&self) -> Option<i128> {
+        self.all.and_then(Bounds::theta).or_else(|| self.answered.and_then(Bounds::theta))
+    }
 }
 
 /// Smallest and largest offset that a call allows, or all calls between two clocks.

@@ -321,6 +321,20 @@ fn where_calls_contradict_each_other_each_is_corrected_for_itself() {
 }
 
 #[test]
+fn a_timeout_is_no_skew_where_other_calls_say_so() {
+    // The second call alone would allow offsets from 22 to 25, the first one from -1 to 1.
+    let checked = path(
+        "A server a 0..100 host=h1
+           A client first 0..10 host=h1
+             B server b 1..9 host=h2
+           A client second 20..50 host=h1 !err
+             B server b 45..72 host=h2",
+    );
+    assert_eq!(checked.response()[4..6], ["20..45 A:second request", "45..50 B:b own"]);
+    assert_eq!(checked.path.flags, [Flag::Abandoned]);
+}
+
+#[test]
 fn nothing_begins_before_its_cause() {
     let checked = path(
         "A server a 0..10 host=h1
