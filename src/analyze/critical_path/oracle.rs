@@ -95,16 +95,22 @@ fn owners(works: &[Work]) -> Vec<usize> {
     of_section.collect()
 }
 
+/// Random works; many end with their parent, or just as a sibling begins, where the rules differ by a millisecond.
 fn any_works() -> impl Strategy<Value = Vec<Work>> {
-    let child = (any::<usize>(), any::<u16>(), any::<u16>(), prop::bool::weighted(0.15));
+    let child = (any::<usize>(), any::<u16>(), any::<u16>(), 0..4_u8, prop::bool::weighted(0.15));
     (0..250_i64, prop::collection::vec(child, 0..14)).prop_map(|(length, children)| {
         let mut works = vec![Work { parent: 0, start: 1_000, end: 1_000 + length, is_error: false }];
-        for (parent, start, length, is_error) in children {
+        for (parent, start, length, place, is_error) in children {
             let parent = parent % works.len();
             let Work { start: above, end, .. } = works[parent];
-            let start = above - 2 + i64::from(start) % (end - above + 5);
-            let end = start + i64::from(length) % (end - above + 4);
-            works.push(Work { parent, start, end, is_error });
+            let sibling = works.iter().skip(1).rfind(|work| work.parent == parent);
+            let start = match sibling {
+                Some(sibling) if place >= 2 => sibling.end - i64::from(start) % 3,
+                _ => above - 2 + i64::from(start) % (end - above + 5),
+            };
+            let is_to_the_end = place % 2 == 1 && start <= end;
+            let length = if is_to_the_end { end - start } else { i64::from(length) % (end - above + 4) };
+            works.push(Work { parent, start, end: start + length, is_error });
         }
         works
     })

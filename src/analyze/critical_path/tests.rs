@@ -198,10 +198,10 @@ fn a_small_overlap_is_jitter_and_is_cut() {
 fn a_cut_of_a_span_cuts_its_children_too() {
     check(
         "A server a 0..1000
-           A internal b 0..501
-             A internal inner 100..501
+           A internal b 451..501
+             A internal inner 460..501
            A internal c 500..1000",
-        &["0..100 A:b own", "100..500 A:inner own", "500..1000 A:c own"],
+        &["0..451 A:a own", "451..460 A:b own", "460..500 A:inner own", "500..1000 A:c own"],
     );
 }
 
