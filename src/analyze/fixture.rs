@@ -7,7 +7,7 @@
 //! ```
 //! Words after the times: `!err`, `!resend`, `remote`, `local`, `orphan`, `#name` (to be linked or shared),
 //! `id=#name` (bear that id), `links=#a,#b`, `foreign=N` (links into other traces), `op=send|create|receive|process|settle`,
-//! `db=NAME`, `msg=NAME`, `ext=HOST`, `svc=NAME` (peers), `th=HEX` (sampling), `env=NAME`.
+//! `db=NAME`, `msg=NAME`, `ext=HOST`, `svc=NAME` (peers), `th=HEX` (sampling), `env=NAME`, `host=NAME` (its clock).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,13 @@ use crate::model::{
     SpanId, SpanKind, Symbols,
 };
 
+/// The spans of a trace whose times count from 1970.
 pub(crate) fn spans(symbols: &Arc<Symbols>, text: &str) -> Vec<Span> {
+    spans_after(symbols, 0, text)
+}
+
+/// The spans of a trace whose times count from `base_ms`; they may be negative, as where a host's clock is behind.
+pub(crate) fn spans_after(symbols: &Arc<Symbols>, base_ms: i64, text: &str) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut stack: Vec<(usize, SpanId)> = Vec::new();
     let mut named: HashMap<String, SpanId> = HashMap::new();
@@ -28,7 +34,7 @@ pub(crate) fn spans(symbols: &Arc<Symbols>, text: &str) -> Vec<Span> {
             stack.pop();
         }
         let words: Vec<&str> = line.split_whitespace().collect();
-        let mut span = base_span(symbols, &words, SpanId(number as u64 + 1));
+        let mut span = base_span(symbols, base_ms, &words, SpanId(number as u64 + 1));
         span.parent = stack.last().map_or(SpanId::NONE, |(_, id)| *id);
         for word in &words[4..] {
             if let Some(names) = word.strip_prefix("links=") {
@@ -52,9 +58,9 @@ pub(crate) fn spans(symbols: &Arc<Symbols>, text: &str) -> Vec<Span> {
     spans
 }
 
-fn base_span(symbols: &Symbols, words: &[&str], id: SpanId) -> Span {
+fn base_span(symbols: &Symbols, base_ms: i64, words: &[&str], id: SpanId) -> Span {
     let (start, end) = words[3].split_once("..").unwrap();
-    let millis = |text: &str| text.parse::<u64>().unwrap() * 1_000_000;
+    let millis = |text: &str| (base_ms + text.parse::<i64>().unwrap()) as u64 * 1_000_000;
     let service = if words[0] == "-" { "" } else { words[0] };
     let resource = Resource { service: symbols.intern(service), ..Resource::default() };
     Span {
@@ -98,6 +104,11 @@ fn apply(symbols: &Symbols, span: &mut Span, word: &str) {
         "env" => {
             let mut resource = symbols.resources.get(span.resource.0);
             resource.environment = symbols.intern(value);
+            span.resource = ResourceId(symbols.resources.intern(resource));
+        }
+        "host" => {
+            let mut resource = symbols.resources.get(span.resource.0);
+            resource.clock = symbols.intern(value);
             span.resource = ResourceId(symbols.resources.intern(resource));
         }
         "op" => {

@@ -81,26 +81,7 @@ impl<'a> Linker<'a> {
     }
 
     pub fn role(&mut self, idx: SpanIdx) -> Role {
-        let span = self.span(idx);
-        match (span.kind, span.messaging) {
-            (SpanKind::Client | SpanKind::Producer, MessagingOperation::Settle) => Role::Other,
-            (SpanKind::Producer, _) => Role::Send,
-            (SpanKind::Consumer, _) => Role::Take,
-            (
-                SpanKind::Client | SpanKind::Unspecified,
-                MessagingOperation::Send | MessagingOperation::Create,
-            ) => Role::Send,
-            (SpanKind::Client | SpanKind::Unspecified, MessagingOperation::Receive) => Role::Take,
-            (SpanKind::Unspecified, MessagingOperation::Process) => Role::Take,
-            (SpanKind::Client, _) => Role::Ask,
-            // LINK-KINDLESS: without a kind, database attributes still say that the span asks.
-            (SpanKind::Unspecified, _)
-                if self.peer(idx).is_some_and(|peer| peer.kind == NodeKind::Database) =>
-            {
-                Role::Ask
-            }
-            _ => Role::Other,
-        }
+        role(self.span(idx), self.names)
     }
 
     pub fn peer(&mut self, idx: SpanIdx) -> Option<Peer> {
@@ -298,6 +279,28 @@ impl<'a> Linker<'a> {
             idx = above;
         }
         false
+    }
+}
+
+/// What a span does, by its kind and its attributes.
+pub(super) fn role(span: &Span, names: &mut Names) -> Role {
+    match (span.kind, span.messaging) {
+        (SpanKind::Client | SpanKind::Producer, MessagingOperation::Settle) => Role::Other,
+        (SpanKind::Producer, _) => Role::Send,
+        (SpanKind::Consumer, _) => Role::Take,
+        (SpanKind::Client | SpanKind::Unspecified, MessagingOperation::Send | MessagingOperation::Create) => {
+            Role::Send
+        }
+        (SpanKind::Client | SpanKind::Unspecified, MessagingOperation::Receive) => Role::Take,
+        (SpanKind::Unspecified, MessagingOperation::Process) => Role::Take,
+        (SpanKind::Client, _) => Role::Ask,
+        // LINK-KINDLESS: without a kind, database attributes still say that the span asks.
+        (SpanKind::Unspecified, _)
+            if names.peer(span.peer).is_some_and(|peer| peer.kind == NodeKind::Database) =>
+        {
+            Role::Ask
+        }
+        _ => Role::Other,
     }
 }
 

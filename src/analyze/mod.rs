@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! spans ──► tree (duplicates, parents, units) ──► link (calls, messages, retries) ──► flow ──► Facts
+//!                                                                               └──► critical_path ──► CriticalPath
 //! ```
 
+mod critical_path;
 mod facts;
 mod flow;
 mod link;
@@ -17,6 +19,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use critical_path::{CriticalPath, Flag, Leg, Section, SectionKind};
 pub use facts::{Call, Evidence, Facts, FlowRequest, Joined, Tally, Visit};
 pub use flow::{FlowRules, is_generic};
 
@@ -65,12 +68,7 @@ impl Analyzer {
     /// The facts of one trace. The order of `spans` does not matter; duplicates count once.
     pub fn analyze(&mut self, trace: TraceId, spans: Vec<Span>, scope: Scope) -> Facts {
         let tree = TraceTree::build(spans, &mut self.names);
-        let mut linker = Linker::new(&tree, &mut self.names, self.self_calls);
-        if let Some(further_takes) = linker.link_calls() {
-            Messages::new(&mut linker).link(further_takes);
-        }
-        linker.link_leaves();
-        let Linker { mut seen, joined, mut tallies, .. } = linker;
+        let Linker { mut seen, joined, mut tallies, .. } = self.link(&tree);
         retry::mark_attempts(&tree, &mut seen);
         let is_tail = scope.tail_minute.is_some();
         let flows = match is_tail {
@@ -103,6 +101,23 @@ impl Analyzer {
             call.start = call.start.clamp(scope.earliest, scope.latest_call);
         }
         facts
+    }
+
+    /// The critical path of one trace, the earliest root's where it has several; `None` for no spans.
+    /// The order of `spans` does not matter; duplicates count once.
+    pub fn critical_path(&mut self, spans: Vec<Span>) -> Option<CriticalPath> {
+        let tree = TraceTree::build(spans, &mut self.names);
+        let seen = self.link(&tree).seen;
+        critical_path::critical_path(&tree, &seen, &mut self.names)
+    }
+
+    fn link<'a>(&'a mut self, tree: &'a TraceTree) -> Linker<'a> {
+        let mut linker = Linker::new(tree, &mut self.names, self.self_calls);
+        if let Some(further_takes) = linker.link_calls() {
+            Messages::new(&mut linker).link(further_takes);
+        }
+        linker.link_leaves();
+        linker
     }
 
     fn visits(&mut self, tree: &TraceTree) -> Vec<Visit> {

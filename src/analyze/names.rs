@@ -7,6 +7,15 @@ use crate::model::{
     FastMap, Node, NodeId, NodeKind, Peer, PeerId, Resource, ResourceId, Span, Symbol, Symbols,
 };
 
+/// A clock that spans are timed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// The clock of this host, node or pod.
+    Host(Symbol),
+    /// Whatever times this service.
+    Service(Symbol),
+}
+
 /// Lock-free reads of resources and peers, and a cache of node numbers.
 pub struct Names {
     symbols: Arc<Symbols>,
@@ -49,6 +58,17 @@ impl Names {
     pub fn service_of(&mut self, id: ResourceId) -> Option<Symbol> {
         let service = self.resource(id).service;
         (!service.is_empty()).then_some(service)
+    }
+
+    /// Which clock its times are from: the host's, or one of its service's own where no host is named.
+    /// `None` where neither is known.
+    pub fn clock_of(&mut self, id: ResourceId) -> Option<Clock> {
+        let Resource { service, clock, .. } = self.resource(id);
+        match (clock.is_empty(), service.is_empty()) {
+            (false, _) => Some(Clock::Host(clock)),
+            (true, false) => Some(Clock::Service(service)),
+            (true, true) => None,
+        }
     }
 
     /// True where both belong to one service: same name, namespace and environment.

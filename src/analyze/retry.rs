@@ -8,18 +8,24 @@ use super::tree::TraceTree;
 
 /// Marks the second and later attempts.
 pub(super) fn mark_attempts(tree: &TraceTree, seen: &mut [Seen]) {
+    for (_, after) in repetitions(tree, seen) {
+        seen[after].call.is_first_attempt = false;
+    }
+}
+
+/// Positions in `seen` of each attempt that was not the last of its group, with the one that followed it.
+pub(super) fn repetitions(tree: &TraceTree, seen: &[Seen]) -> Vec<(usize, usize)> {
     let mut attempts: Vec<usize> = (0..seen.len()).filter(|at| is_attempt(&seen[*at])).collect();
     attempts.sort_unstable_by_key(|at| {
         let Seen { call, caller_unit, calling_span, .. } = &seen[*at];
         (*caller_unit, call.callee, call.start, *calling_span)
     });
-    for pair in attempts.windows(2) {
-        let (before, after) = (&seen[pair[0]], &seen[pair[1]]);
+    let is_repetition = |before: &Seen, after: &Seen| {
         let is_same = (before.caller_unit, before.call.callee) == (after.caller_unit, after.call.callee);
-        if is_same && follows_failure(tree, before, after) {
-            seen[pair[1]].call.is_first_attempt = false;
-        }
-    }
+        is_same && follows_failure(tree, before, after)
+    };
+    let pairs = attempts.windows(2).map(|pair| (pair[0], pair[1]));
+    pairs.filter(|(before, after)| is_repetition(&seen[*before], &seen[*after])).collect()
 }
 
 fn is_attempt(seen: &Seen) -> bool {

@@ -1,4 +1,4 @@
-//! Trace files to a live graph. Files have no log time: a trace is all of its spans in the input, its minute its own.
+//! Trace files to traces, and to a live graph. Files have no log time: a trace is all of its spans in the input, its minute its own.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
@@ -45,6 +45,14 @@ pub(super) fn dropped(telemetry: &Telemetry) -> BTreeMap<String, u64> {
     counted.filter(|(_, count)| *count > 0).collect()
 }
 
+/// What was read before any of it is analysed.
+pub(super) struct FileTraces {
+    /// All spans, trace by trace.
+    pub traces: FastMap<TraceId, Vec<Span>>,
+    /// Why a file was not read to its end.
+    pub problems: Vec<String>,
+}
+
 /// Reads all files, then analyses each trace once.
 ///
 /// # Errors
@@ -52,10 +60,20 @@ pub(super) fn dropped(telemetry: &Telemetry) -> BTreeMap<String, u64> {
 pub(super) fn read(paths: &[String], config: Config, max_spans: u64) -> Result<FileGraph, Failure> {
     let telemetry = Telemetry::new();
     let shared = Shared::in_memory(config, telemetry.clone());
+    let FileTraces { traces, problems } = read_traces(paths, &shared, max_spans)?;
+    record(traces, &shared);
+    Ok(FileGraph { timeline: shared.timeline, telemetry, problems })
+}
+
+/// Reads all files.
+///
+/// # Errors
+/// [`Failure::Usage`] where the files have more than `max_spans` spans, or no file could be read at all.
+pub(super) fn read_traces(paths: &[String], shared: &Shared, max_spans: u64) -> Result<FileTraces, Failure> {
     let mut reader = Reader {
         decoder: Decoder::new(
             shared.symbols().clone(),
-            telemetry.clone(),
+            shared.telemetry.clone(),
             DecodeSettings::from_config(&shared.config),
         ),
         traces: FastMap::default(),
@@ -82,8 +100,7 @@ pub(super) fn read(paths: &[String], config: Config, max_spans: u64) -> Result<F
     if records == 0 && !problems.is_empty() {
         return Err(Failure::Usage(problems.join("\n")));
     }
-    record(reader.traces, &shared);
-    Ok(FileGraph { timeline: shared.timeline, telemetry, problems })
+    Ok(FileTraces { traces: reader.traces, problems })
 }
 
 fn too_many(max_spans: u64) -> Failure {

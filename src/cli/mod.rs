@@ -6,6 +6,7 @@
 mod answers;
 mod bench;
 mod config;
+mod critical_paths;
 mod demo;
 mod failure;
 mod files;
@@ -43,6 +44,8 @@ enum Command {
     Generate(generate::Args),
     /// Print the graph of trace files or of a running server.
     Graph(graph::Args),
+    /// Print what the requests of trace files waited for, instant by instant.
+    CriticalPaths(critical_paths::Args),
     /// Measure the whole pipeline in process, from encoded messages held in memory.
     Bench(bench::Args),
     /// Print the effective configuration, check it, or write an example.
@@ -56,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Graph(args) => graph::run(args),
+        Command::CriticalPaths(args) => critical_paths::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Config(args) => config::run(args),
     };

@@ -4,12 +4,14 @@
 //! Pure and deterministic: equal documents give equal bytes, on every machine.
 
 mod convert;
+pub mod critical_path;
 pub mod document;
 pub mod schema;
 
 pub mod dot;
 pub mod json;
 pub mod text;
+pub mod timeline;
 
 pub mod number;
 

@@ -26,7 +26,7 @@ fn wrong_usage_exits_2_and_tells_how() {
 #[test]
 fn version_and_help_exit_0_on_stdout() {
     assert!(stdout(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
-    for command in ["serve", "demo", "generate", "graph", "bench", "config"] {
+    for command in ["serve", "demo", "generate", "graph", "critical-paths", "bench", "config"] {
         let output = run(&[command, "--help"]);
         assert_eq!(code(&output), 0, "{command}");
         assert!(stdout(&output).contains("Usage"), "{command}");
@@ -100,6 +100,31 @@ fn reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn critical_path_of_a_trace_is_its_sections_in_json() {
+    let (_folder, file) = write("spans.otlp.pb", &encode(&order("shop", 0xABC, 1_700_000_000_000_000_000)));
+    let output = critical_paths(&file, "00000ABC");
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let path: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(path["trace_id"], "00000000000000000000000000000abc");
+    assert_eq!(path["root"]["service"], "shop-gateway");
+    let sections = path["sections"].as_array().unwrap();
+    assert_eq!(sections[0]["start_unix_nanos"], "1700000000000000000");
+    assert_eq!(sections[sections.len() - 1]["end_unix_nanos"], "1700000000010000000");
+    assert!(sections.windows(2).all(|pair| pair[0]["end_unix_nanos"] == pair[1]["start_unix_nanos"]));
+}
+
+#[test]
+fn critical_path_of_an_unknown_trace_names_one_that_is_there() {
+    let (_folder, file) = write("spans.otlp.pb", &encode(&order("shop", 0xABC, 1_700_000_000_000_000_000)));
+    let output = critical_paths(&file, "abd");
+    assert_eq!(code(&output), 1);
+    assert_refused(&output, &["abd", "00000000000000000000000000000abc"]);
+    let output = critical_paths(&file, "shop");
+    assert_eq!(code(&output), 2);
+    assert_refused(&output, &["shop", "hex"]);
+}
+
+#[test]
 fn config_check_names_every_problem_at_once() {
     let (_folder, file) =
         write("linchpin.toml", b"[kafka]\nbrokerz = \"a:1\"\nstart = \"soon\"\n[lanes]\ncount = 0\n");
@@ -139,6 +164,10 @@ fn environment_stands_over_the_file() {
 
 fn graph(file: &Path, options: &[&str]) -> Output {
     command().arg("graph").arg(file).args(options).stdin(Stdio::null()).output().unwrap()
+}
+
+fn critical_paths(file: &Path, trace: &str) -> Output {
+    command().arg("critical-paths").arg(file).args(["--trace", trace]).output().unwrap()
 }
 
 fn write(name: &str, content: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {

@@ -155,7 +155,7 @@ impl Frame<'_> {
 }
 
 /// Entries by their key as ranks, which is the order of their strings.
-fn sorted<'a, K, V, R: Ord>(sums: &'a FastMap<K, V>, rank: impl Fn(&K) -> R) -> Vec<(R, &'a V)> {
+fn sorted<K, V, R: Ord>(sums: &FastMap<K, V>, rank: impl Fn(&K) -> R) -> Vec<(R, &V)> {
     let mut entries: Vec<(R, &V)> = sums.iter().map(|(key, stats)| (rank(key), stats)).collect();
     entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     entries

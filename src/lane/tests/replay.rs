@@ -33,10 +33,13 @@ struct Record {
 
 type Log = Vec<Vec<Record>>;
 
+/// Trace, start of a session, distinct spans, how many copies of them came, and whether some were cut.
+type Shape = (u128, Option<LogMillis>, Vec<u64>, u64, bool);
+
 /// What is sealed of a minute: the parts that count in it, and what came of the inputs.
 #[derive(Clone, Debug, PartialEq)]
 struct Sealed {
-    parts: Vec<(u128, Option<LogMillis>, Vec<u64>, u64, bool)>,
+    parts: Vec<Shape>,
     log: SealedInputs,
 }
 
@@ -249,7 +252,7 @@ fn minute_of(part: &Part) -> Minute {
         .unwrap_or_else(|| Minute::of_millis(start.clamp(part.session_start - CLAMP, part.session_start)))
 }
 
-fn shape(part: Part) -> (u128, Option<LogMillis>, Vec<u64>, u64, bool) {
+fn shape(part: Part) -> Shape {
     let mut spans: Vec<u64> = part.spans.iter().map(|span| span.id.0).collect();
     spans.sort_unstable();
     let distinct = {

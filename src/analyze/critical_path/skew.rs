@@ -1,0 +1,157 @@
+//! Clocks (ALGORITHMS 1b): how far a span's times are off those of its root, as far as causality tells.
+//!
+//! A caller that waits encloses its callee, so each call bounds the offset theta between the two clocks:
+//!
+//! ```text
+//! caller   p.s ├────────────────┤ p.e          theta ≤ c.s - p.s   (not begun before it was asked)
+//! callee         c.s ├──────┤ c.e              theta ≥ c.e - p.e   (not ended after the answer)
+//! ```
+//! All calls between two clocks have one offset; what contradicts nothing is not touched.
+
+use super::super::link::Role;
+use super::super::names::{Clock, Names};
+use super::super::tree::{SpanIdx, TraceTree};
+use super::waits::is_declared_async;
+use crate::model::{FastMap, Span};
+
+/// How a span's times relate to its root's clock, and its clock to its parent's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Timing {
+    /// To be added to the span's times; wide enough for any two times.
+    pub shift: i128,
+    /// On another clock than its parent.
+    pub is_foreign: bool,
+    /// Moved against its parent.
+    pub is_corrected: bool,
+    /// The calls between the two clocks fit no single offset.
+    pub is_drifting: bool,
+}
+
+/// The timing of each span; roots keep their own clock.
+pub(super) fn timings(tree: &TraceTree, roles: &[Role], names: &mut Names) -> Vec<Timing> {
+    let clocks = clocks(tree, names);
+    let bounds = bounds_of_pairs(tree, roles, &clocks);
+    let mut timings = vec![Timing::default(); tree.spans.len()];
+    for &idx in &tree.top_down {
+        let Some(parent) = tree.parent(idx) else { continue };
+        let pair = (clocks[parent], clocks[idx]);
+        timings[idx].shift = timings[parent].shift;
+        if pair.0 == pair.1 {
+            continue;
+        }
+        let of_pair = bounds.get(&pair).map(PairBounds::theta);
+        let is_drifting = of_pair == Some(None);
+        let (caller, callee) = (&tree.spans[parent], &tree.spans[idx]);
+        // Calls that contradict each other speak for themselves.
+        let own = Bounds::of(caller, callee).filter(|_| is_drifting && !is_declared_async(tree, roles, idx));
+        let known = of_pair.flatten().or_else(|| own.and_then(Bounds::theta));
+        // Without any bound the clocks are believed, but nothing begins before its cause.
+        let theta = known.unwrap_or_else(|| (i128::from(callee.start) - i128::from(caller.start)).min(0));
+        let shift = timings[parent].shift - theta;
+        timings[idx] = Timing { shift, is_foreign: true, is_corrected: theta != 0, is_drifting };
+    }
+    timings
+}
+
+/// The clock of each span; one that names none is timed like the span above it.
+fn clocks(tree: &TraceTree, names: &mut Names) -> Vec<Option<Clock>> {
+    let mut clocks = vec![None; tree.spans.len()];
+    for &idx in &tree.top_down {
+        let above = tree.parent(idx).and_then(|parent| clocks[parent]);
+        clocks[idx] = names.clock_of(tree.spans[idx].resource).or(above);
+    }
+    clocks
+}
+
+type ClockPair = (Option<Clock>, Option<Clock>);
+
+fn bounds_of_pairs(
+    tree: &TraceTree,
+    roles: &[Role],
+    clocks: &[Option<Clock>],
+) -> FastMap<ClockPair, PairBounds> {
+    let mut of_pairs: FastMap<ClockPair, PairBounds> = FastMap::default();
+    let calls = (0..tree.spans.len()).filter_map(|idx: SpanIdx| Some((tree.parent(idx)?, idx)));
+    for (parent, idx) in calls {
+        let pair = (clocks[parent], clocks[idx]);
+        if pair.0 == pair.1 || is_declared_async(tree, roles, idx) {
+            continue;
+        }
+        if let Some(bounds) = Bounds::of(&tree.spans[parent], &tree.spans[idx]) {
+            of_pairs.entry(pair).or_default().add(bounds, tree.spans[parent].is_error);
+        }
+    }
+    of_pairs
+}
+
+/// What all calls between two clocks allow together.
+#[derive(Clone, Copy, Default)]
+struct PairBounds {
+    all: Option<Bounds>,
+    /// Without the calls whose caller failed: it may have given up before its callee ended.
+    answered: Option<Bounds>,
+}
+
+impl PairBounds {
+    fn add(&mut self, bounds: Bounds, has_failed: bool) {
+        let both = |known: Option<Bounds>| Some(known.map_or(bounds, |known| known.intersect(bounds)));
+        self.all = both(self.all);
+        if !has_failed {
+            self.answered = both(self.answered);
+        }
+    }
+
+    /// The offset that all calls allow, else all that did not fail; nothing where those contradict each other too.
+    fn theta(&self) -> Option<i128> {
+        self.all.and_then(Bounds::theta).or_else(|| self.answered.and_then(Bounds::theta))
+    }
+}
+
+/// Smallest and largest offset that a call allows, or all calls between two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bounds {
+    low: i128,
+    high: i128,
+}
+
+impl Bounds {
+    /// Nothing where the callee took longer than the caller: it did not wait, or did not wait to the end.
+    fn of(caller: &Span, callee: &Span) -> Option<Bounds> {
+        let low = i128::from(callee.end) - i128::from(caller.end);
+        let high = i128::from(callee.start) - i128::from(caller.start);
+        (low <= high).then_some(Bounds { low, high })
+    }
+
+    fn intersect(self, other: Bounds) -> Bounds {
+        Bounds { low: self.low.max(other.low), high: self.high.min(other.high) }
+    }
+
+    /// The offset; nothing where the bounds contradict each other.
+    fn theta(self) -> Option<i128> {
+        match self {
+            Bounds { low, high } if low > high => None,
+            Bounds { low, high } if low <= 0 && 0 <= high => Some(0),
+            // Rounded down, also below zero: an offset of both ends moves the middle by just as much.
+            Bounds { low, high } => Some((low + high).div_euclid(2)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_offset_is_zero_where_nothing_contradicts_it_else_the_middle() {
+        for (low, high, theta) in [
+            (-10, 10, Some(0)),
+            (0, 5, Some(0)),
+            (-58, -50, Some(-54)),
+            (3, 8, Some(5)),
+            (-8, -3, Some(-6)),
+            (4, 3, None),
+        ] {
+            assert_eq!(Bounds { low, high }.theta(), theta, "[{low}, {high}]");
+        }
+    }
+}
