@@ -106,6 +106,14 @@ impl History {
         for (key, size) in self.disk.iter().flat_map(EmbeddedStore::list) {
             index.put(&key, Block { size, ..Block::default() });
         }
+        // What was set aside by an earlier process is still missing, unless it was sealed again.
+        for key in self.disk.iter().flat_map(|disk| disk.damaged().unwrap_or_default()) {
+            if index.block(&key).is_none() {
+                index
+                    .damaged
+                    .insert(key, "it was damaged, and its file is in damaged/ of the store".to_string());
+            }
+        }
     }
 
     /// The store behind it.
@@ -140,6 +148,7 @@ impl History {
                 self.delete_file(&wider);
             }
         }
+        index.damaged.remove(key);
         let shape = Shape { members: OnceLock::from(members) };
         let (size, used) = (bytes.len() as u64, AtomicU64::new(self.next_use()));
         let is_unwritten = self.disk.is_some();

@@ -248,6 +248,9 @@ fn a_damaged_minute_is_left_out_told_and_its_neighbours_answer() {
     assert_eq!(reading.damaged.len(), 1);
     assert!(reading.damaged[0].1.contains("checksum"), "{:?}", reading.damaged);
     assert!(bench.read(4, 8).damaged.is_empty(), "a range without it is whole");
+    drop(bench);
+    let later = Bench::new(&Config::default(), on_disk(&folder));
+    assert_eq!(later.read(0, 8).damaged.len(), 1, "it is missing after a restart too");
 }
 
 #[test]

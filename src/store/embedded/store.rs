@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use super::StoreError;
 use super::disk::Disk;
 use super::format::{self, MIGRATIONS};
-use super::listing::{Index, Listing};
+use super::listing::{self, Index, Listing};
 use super::lock::Lock;
 use super::paths::{BUCKETS, BucketPaths, CONFLICTS, DAMAGED};
 use super::verdict::{Verdict, answer, look};
@@ -97,6 +97,14 @@ impl EmbeddedStore {
     pub fn list(&self) -> Vec<(BucketKey, u64)> {
         let index = self.index.read().expect(NOT_POISONED);
         index.iter().map(|(key, size)| (key.clone(), *size)).collect()
+    }
+
+    /// The buckets of which damaged files were set aside, by this process or an earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn damaged(&self) -> Result<BTreeSet<BucketKey>, StoreError> {
+        listing::damaged(&self.root)
     }
 
     /// Lists the files again, for a reader beside a process that writes.
