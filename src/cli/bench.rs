@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::decode::{DecodeSettings, Decoder, recognise};
 use crate::lane::LaneSize;
 use crate::model::{InputId, KeyHint, RecordBatch, RecordMeta, RecordTime, SourceEvent, Symbols};
 use crate::source::file::{self, ReadOptions};
+use crate::store::{Access, EmbeddedStore, History, Policy, Resume};
 use crate::telemetry::{Reason, Telemetry};
 
 /// Bytes of one batch, as the Kafka source makes them.
@@ -34,6 +36,9 @@ pub(super) struct Args {
     /// Threads for decoding and as many for the lanes; 1 runs one of each.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+    /// Seal minutes into this folder, which must be new; without it they are sealed in memory.
+    #[arg(long, value_name = "PATH")]
+    store: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -57,11 +62,22 @@ struct Report {
     pending_bytes_per_span: f64,
     traces: u64,
     dropped: u64,
+    sealed_minutes: u64,
+    bytes_per_sealed_minute: f64,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
     let batches = read_batches(&args)?;
-    let mut shared = Shared::in_memory(Config::default(), Telemetry::new());
+    let config = Config::default();
+    let disk = args.store.as_deref().map(|path| EmbeddedStore::open(path, Access::Write)).transpose();
+    let disk = disk.map_err(|error| Failure::Usage(error.to_string()))?;
+    if disk.as_ref().is_some_and(|disk| !disk.list().is_empty()) {
+        return Err(Failure::Usage(
+            "the store has minutes already: name a new folder with --store".to_string(),
+        ));
+    }
+    let history = History::new(disk, Policy::from_config(&config));
+    let mut shared = Shared::new(config, Telemetry::new(), history, Resume::default());
     let timings = Arc::new(Timings::default());
     shared.timings = Some(timings.clone());
     let (senders, receivers): (Vec<SyncSender<SourceEvent>>, Vec<_>) =
@@ -77,6 +93,8 @@ pub(super) fn run(args: Args) -> Outcome {
     let (wall, cpu) = (since.elapsed().as_secs_f64(), cpu_seconds() - cpu_before);
     let counters = &shared.telemetry.counters;
     let spans = counters.spans.get();
+    let sealed = shared.sealing.sealed.load(Ordering::Relaxed);
+    let sealed_bytes = shared.sealing.bytes.load(Ordering::Relaxed);
     let report = Report {
         spans,
         messages,
@@ -93,6 +111,8 @@ pub(super) fn run(args: Args) -> Outcome {
         pending_bytes_per_span: peak.bytes as f64 / peak.spans.max(1) as f64,
         traces: counters.traces.get(),
         dropped: Reason::ALL.iter().map(|reason| counters.dropped(*reason)).sum(),
+        sealed_minutes: sealed,
+        bytes_per_sealed_minute: sealed_bytes as f64 / sealed.max(1) as f64,
     };
     print(&report, args.json)
 }
@@ -212,6 +232,11 @@ fn print(report: &Report, as_json: bool) -> Outcome {
         report.peak_rss_bytes >> 20,
         report.peak_pending_spans,
         report.pending_bytes_per_span
+    )?;
+    writeln!(
+        stdout,
+        "{} minutes sealed, {:.0} bytes each",
+        report.sealed_minutes, report.bytes_per_sealed_minute
     )?;
     Ok(())
 }

@@ -57,6 +57,11 @@ async fn demo(args: Args, mut config: Config, simulation: Simulation) -> Outcome
     let url = format!("http://{}", listener.local_addr()?);
     let broker = EmbeddedBroker::start(TOPIC, PARTITIONS)?;
     config.kafka.brokers = broker.servers().to_string();
+    // What the demo seals is gone with it, unless a store was named.
+    let store = tempfile::Builder::new().prefix("linchpin-demo-").tempdir()?;
+    if config.store.path == Config::default().store.path {
+        config.store.path = store.path().join("store").display().to_string();
+    }
     let running = Running::start(config)?;
     let stop = Arc::new(AtomicBool::new(false));
     let producer = produce(simulation, &args, broker.servers(), stop.clone())?;

@@ -185,7 +185,7 @@ impl History {
     pub(super) fn plan(&self, range: Range<u32>) -> Result<Plan, StoreError> {
         let mut range = range;
         loop {
-            // Not in the `match` itself: there the lock would be held while `load` takes it to write.
+            // Not in the match itself: the index would stay locked while a bucket is loaded.
             let planned = self.read().plan(range.clone());
             match planned {
                 Ok(plan) if plan.range == range => return Ok(plan),

@@ -134,6 +134,7 @@ fn history_survives_the_process_and_is_the_same_for_a_reader_beside_it() {
     assert_eq!(by_name(&beside.read(0, 171).bucket, &beside.symbols), expected);
     drop(first);
     let second = Bench::new(&Config::default(), on_disk(&folder));
+    assert_eq!(second.calls(3, 168), 165, "what roll-ups are made of is looked up");
     let reading = second.read(0, 171);
     assert_eq!(by_name(&reading.bucket, &second.symbols), expected);
     assert_eq!(second.timeline.ends(), Some((Minute(0), Minute(170))));
