@@ -144,6 +144,17 @@ fn history_survives_the_process_and_is_the_same_for_a_reader_beside_it() {
 }
 
 #[test]
+fn a_range_that_ends_inside_a_roll_up_is_answered_by_a_process_that_has_read_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Bench::new(&Config::default(), on_disk(&folder));
+    (0..30).for_each(|minute| first.record(&row(minute)));
+    first.seal(25);
+    drop(first);
+    let second = Bench::new(&Config::default(), on_disk(&folder));
+    assert_eq!(second.calls(5, 15), 10);
+}
+
+#[test]
 fn minutes_go_once_they_are_rolled_up_and_old_enough() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();
