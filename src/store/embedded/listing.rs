@@ -72,6 +72,19 @@ impl Listing {
     }
 }
 
+/// All files below a folder, sorted; none where it is not there.
+pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        match is_folder(&entry) {
+            true => files.append(&mut files_below(&entry.path())?),
+            false => files.push(entry.path()),
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
 /// What is in a folder; nothing where it is not there.
 fn entries(folder: &Path) -> Result<Vec<DirEntry>, StoreError> {
     let read = fs::read_dir(folder).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use super::StoreError;
 use super::disk::Disk;
 use super::format::{self, MIGRATIONS};
-use super::listing::{Index, Listing};
+use super::listing::{Index, Listing, files_below};
 use super::lock::Lock;
 use super::paths::{BUCKETS, BucketPaths, CONFLICTS, DAMAGED};
 use super::verdict::{Verdict, answer, look};
@@ -97,6 +97,24 @@ impl EmbeddedStore {
     pub fn list(&self) -> Vec<(BucketKey, u64)> {
         let index = self.index.read().expect(NOT_POISONED);
         index.iter().map(|(key, size)| (key.clone(), *size)).collect()
+    }
+
+    /// The file of a bucket, whether it is there or not.
+    pub fn path_of(&self, key: &BucketKey) -> PathBuf {
+        BucketPaths::new(&self.root, key).bucket()
+    }
+
+    /// Files that were set aside as damaged, and then those of conflicting versions, each sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn kept_apart(&self) -> Result<[Vec<PathBuf>; 2], StoreError> {
+        Ok([files_below(&self.root.join(DAMAGED))?, files_below(&self.root.join(CONFLICTS))?])
+    }
+
+    /// What lies in the folder and is not the store's.
+    pub fn strangers(&self) -> Vec<PathBuf> {
+        self.strangers.lock().expect(NOT_POISONED).iter().cloned().collect()
     }
 
     /// Lists the files again, for a reader beside a process that writes.
