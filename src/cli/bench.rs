@@ -72,7 +72,9 @@ pub(super) fn run(args: Args) -> Outcome {
     let disk = args.store.as_deref().map(|path| EmbeddedStore::open(path, Access::Write)).transpose();
     let disk = disk.map_err(|error| Failure::Usage(error.to_string()))?;
     if disk.as_ref().is_some_and(|disk| !disk.list().is_empty()) {
-        return Err(Failure::Usage("the store has minutes already: name a new folder with --store".to_string()));
+        return Err(Failure::Usage(
+            "the store has minutes already: name a new folder with --store".to_string(),
+        ));
     }
     let history = History::new(disk, Policy::from_config(&config));
     let mut shared = Shared::new(config, Telemetry::new(), history, Resume::default());

@@ -163,7 +163,7 @@ pub fn verification_text(found: &Verification) -> String {
         n => format!("{} problems", number::count(n as u64)),
     };
     text += &format!(
-        "{} buckets read, {} bytes, {} roll-ups compared with their parts: {verdict}\n",
+        "{} buckets read, {} bytes; roll-ups compared with their parts: {}; {verdict}\n",
         number::count(found.buckets),
         number::count(found.bytes),
         number::count(found.roll_ups_compared)

@@ -185,7 +185,9 @@ impl History {
     pub(super) fn plan(&self, range: Range<u32>) -> Result<Plan, StoreError> {
         let mut range = range;
         loop {
-            match self.read().plan(range.clone()) {
+            // Bound first: a guard in the match would be held while `load` takes the lock to write.
+            let planned = self.read().plan(range.clone());
+            match planned {
                 Ok(plan) if plan.range == range => return Ok(plan),
                 Ok(plan) => range = plan.range,
                 // `load` learns how many members it has.

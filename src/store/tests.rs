@@ -268,6 +268,20 @@ fn roll_ups_stand_for_minutes_that_are_damaged_later() {
 }
 
 #[test]
+fn a_range_that_ends_inside_a_roll_up_nobody_has_read_yet_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(&Config::default(), on_disk(&folder));
+    for minute in 0..30 {
+        bench.record(&row(minute));
+        bench.seal(minute);
+    }
+    drop(bench);
+    let bench = Bench::new(&Config::default(), on_disk(&folder));
+    assert_eq!(bench.calls(2, 25), 23);
+    assert_eq!(bench.read(2, 25).from, Minute(2));
+}
+
+#[test]
 fn a_start_goes_on_where_the_newest_whole_minute_says() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::default();

@@ -136,7 +136,8 @@ impl Verifier<'_> {
                 return Ok(());
             }
             Err(StoreError::FutureFormat { found, known, .. }) => {
-                let what = format!("it has format version {found}, this version of linchpin reads up to {known}");
+                let what =
+                    format!("it has format version {found}, this version of linchpin reads up to {known}");
                 self.problem(Fault::FutureVersion, key, what);
                 return Ok(());
             }

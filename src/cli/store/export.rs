@@ -61,7 +61,9 @@ pub(super) fn run(args: Args) -> Outcome {
             // It went away since it was listed: rolled up, or too old.
             Ok(None) if args.all => {}
             Ok(None) => {
-                problems.push(format!("{one}: there is no such bucket; `linchpin store ls` lists those that are"));
+                problems.push(format!(
+                    "{one}: there is no such bucket; `linchpin store ls` lists those that are"
+                ));
             }
             Err(problem) => problems.push(problem),
         }
@@ -122,7 +124,10 @@ mod tests {
         let key = Wanted::Bucket("merged 1m 2026-11-25T18:01Z".parse().unwrap());
         let file = Wanted::File("a.bucket".into());
         let mixed = ["a.bucket", "merged", "1m", "2026-11-25T18:01Z", "merged   1m  2026-11-25T18:01:00Z"];
-        assert_eq!(read(&mixed).unwrap(), [file, key, Wanted::Bucket("merged 1m 2026-11-25T18:01Z".parse().unwrap())]);
+        assert_eq!(
+            read(&mixed).unwrap(),
+            [file, key, Wanted::Bucket("merged 1m 2026-11-25T18:01Z".parse().unwrap())]
+        );
         assert!(read(&["merged 1x 2026-11-25T18:01Z"]).is_err());
     }
 }

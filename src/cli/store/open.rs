@@ -35,7 +35,8 @@ impl StoreArgs {
 pub(in crate::cli) fn open_to_read(configured: &str) -> Result<EmbeddedStore, Failure> {
     let Some(path) = store_path(configured)? else {
         return Err(Failure::Usage(
-            "the store is `none`, so nothing is on disk: name the folder of a store with --store PATH".to_string(),
+            "the store is `none`, so nothing is on disk: name the folder of a store with --store PATH"
+                .to_string(),
         ));
     };
     EmbeddedStore::open(&path, Access::Read).map_err(|error| match error {

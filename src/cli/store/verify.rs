@@ -57,6 +57,8 @@ pub(super) fn run(args: Args) -> Outcome {
     stdout.flush()?;
     match found.problems.len() {
         0 => Ok(()),
-        n => Err(Failure::Unmet(format!("`{}` is not as it should be, in {n} places", store.path().display()))),
+        n => {
+            Err(Failure::Unmet(format!("`{}` is not as it should be, in {n} places", store.path().display())))
+        }
     }
 }

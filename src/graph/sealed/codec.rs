@@ -110,11 +110,8 @@ impl Frame<'_> {
         let mut hashes = Hashes::new(Symbols::new(usize::MAX));
         let mut bucket = Bucket::default();
         self.add_to(&mut bucket, &mut hashes)?;
-        let attached = Attachments {
-            members: self.members()?,
-            positions: self.positions()?,
-            ..Attachments::default()
-        };
+        let attached =
+            Attachments { members: self.members()?, positions: self.positions()?, ..Attachments::default() };
         Ok(encode(&self.header, &bucket, &attached, &hashes))
     }
 

@@ -133,7 +133,9 @@ fn minute_of(text: &str) -> Option<Minute> {
 
 /// Text that is no key of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` names no bucket: {reason}; lane, width and start are wanted, as `merged 1m 2026-11-25T18:01Z`")]
+#[error(
+    "`{text}` names no bucket: {reason}; lane, width and start are wanted, as `merged 1m 2026-11-25T18:01Z`"
+)]
 pub struct KeyError {
     /// As given.
     pub text: String,
@@ -443,7 +445,8 @@ mod tests {
         assert_eq!(key.to_string(), "merged 10m 2025-02-20T21:20Z");
         assert_eq!(key.to_string().parse(), Ok(key.clone()));
         assert_eq!("  merged\t10m 2025-02-20T21:20:00.000Z".parse(), Ok(key));
-        for wrong in ["merged 10m", "merged 2m 2025-02-20T21:20Z", "merged 10m 2025-02-20T21:21Z", "a 1m now"] {
+        for wrong in ["merged 10m", "merged 2m 2025-02-20T21:20Z", "merged 10m 2025-02-20T21:21Z", "a 1m now"]
+        {
             assert!(wrong.parse::<BucketKey>().is_err(), "{wrong}");
         }
     }

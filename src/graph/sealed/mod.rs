@@ -17,6 +17,7 @@ mod tests;
 
 pub use codec::{Attachments, encode, merged, section_name};
 pub use frame::{
-    ALGORITHM_VERSION, BucketKey, Damage, Digest, FORMAT_VERSION, Frame, Header, KeyError, MAGIC, Marks, Width,
+    ALGORITHM_VERSION, BucketKey, Damage, Digest, FORMAT_VERSION, Frame, Header, KeyError, MAGIC, Marks,
+    Width,
 };
 pub use inputs::Positions;
