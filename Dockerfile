@@ -17,7 +17,11 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 COPY --from=build /linchpin /usr/local/bin/linchpin
 COPY LICENSE /usr/share/doc/linchpin/LICENSE
+# Sealed minutes; mount a volume here to keep them for longer than the container.
+RUN install -d -o 65532 -g 65532 /var/lib/linchpin
+VOLUME /var/lib/linchpin
 USER 65532:65532
+ENV LINCHPIN_STORE__PATH=/var/lib/linchpin
 # Inside of a container loopback is nobody's; publish the port to where it may be seen.
 ENV LINCHPIN_HTTP__LISTEN=0.0.0.0:7171
 EXPOSE 7171

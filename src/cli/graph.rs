@@ -173,10 +173,11 @@ fn read_store(path: &str, args: &Args) -> Result<Answer, Failure> {
     let history = &timeline.history;
     let mut looks = 0;
     let snapshot = loop {
-        let known = history.list().len();
+        let known = || history.list().len() + history.size().damaged.len();
+        let before = known();
         let snapshot = query::graph(&timeline, &query, now).map_err(refused)?;
         looks += 1;
-        if history.list().len() + history.size().damaged.len() >= known || looks == LOOKS {
+        if known() >= before || looks == LOOKS {
             break snapshot;
         }
         history.refresh()?;
@@ -189,8 +190,8 @@ fn read_store(path: &str, args: &Args) -> Result<Answer, Failure> {
         ),
         None => "; the store has no sealed minute yet".to_string(),
     };
-    let problems = history.size().damaged.into_iter().map(|(key, problem)| format!("{key}: {problem}"));
-    let problems = problems.collect();
+    let damaged = history.damaged_in(&(snapshot.from.0..snapshot.to.0));
+    let problems = damaged.into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
     let freshness = Freshness { now, ..Freshness::default() };
     Ok(Answer { document: graph_document(&snapshot, &freshness), problems, hint })
 }

@@ -75,14 +75,14 @@ pub struct Bucket {
     pub inputs: Inputs,
     /// Parts of the log that were never read.
     pub gaps: BTreeSet<Gap>,
-    places: Places,
+    pub(super) places: Places,
     edges_kept: BottomK<EdgeKey>,
     joined_kept: BottomK<JoinedKey>,
     flows_kept: BottomK<FlowKey>,
     /// Refined names that are kept, by service and the request they refine.
-    refined_kept: FastMap<FlowKey, BottomK<Symbol>>,
+    pub(super) refined_kept: FastMap<FlowKey, BottomK<Symbol>>,
     /// The request that each refined flow refines.
-    refined_of: FastMap<FlowKey, Symbol>,
+    pub(super) refined_of: FastMap<FlowKey, Symbol>,
 }
 
 /// Sums by the keys under which they read; the rest of a bucket reads as it is.
@@ -165,127 +165,6 @@ impl Bucket {
         sign.apply(&mut totals.clamped, u64::from(facts.is_clamped));
     }
 
-    /// Adds another lane's bucket of the same minute: the caps hold for both together.
-    pub(super) fn merge(&mut self, other: &Bucket, caps: &Caps, hashes: &mut Hashes) {
-        let kept: Vec<NodeId> = other.places.kept().collect();
-        self.offer(&kept, caps, hashes);
-        for (key, stats) in &other.edges {
-            self.merge_edge(*key, stats, caps, hashes);
-        }
-        for (key, stats) in &other.joined {
-            self.merge_joined(*key, stats, caps, hashes);
-        }
-        for (base, names) in &other.refined_kept {
-            names.iter().for_each(|name| self.offer_refined(*base, name, caps, hashes));
-        }
-        for (key, stats) in &other.flows {
-            self.merge_flow(*key, other.refined_of.get(key).copied(), stats, caps, hashes);
-        }
-        self.merge_rest(other, caps, hashes);
-    }
-
-    /// Adds a bucket as it reads: nothing is cut, and what its caps fold is folded.
-    pub(super) fn add(&mut self, other: &Bucket, hashes: &mut Hashes) {
-        let folded = other.folded(hashes);
-        for (key, stats) in folded.edges.iter() {
-            self.merge_edge(*key, stats, &Caps::NONE, hashes);
-        }
-        for (key, stats) in folded.joined.iter() {
-            self.merge_joined(*key, stats, &Caps::NONE, hashes);
-        }
-        for (key, stats) in folded.flows.iter() {
-            self.merge_flow(*key, None, stats, &Caps::NONE, hashes);
-        }
-        self.merge_rest(other, &Caps::NONE, hashes);
-    }
-
-    fn merge_rest(&mut self, other: &Bucket, caps: &Caps, hashes: &mut Hashes) {
-        for (node, stats) in &other.nodes {
-            self.merge_node(*node, stats, caps, hashes);
-        }
-        for (service, stats) in &other.services {
-            self.merge_service(*service, stats, caps, hashes);
-        }
-        self.totals.merge(other.totals);
-        self.inputs.merge(&other.inputs);
-        self.gaps.extend(other.gaps.iter().cloned());
-    }
-
-    pub(super) fn merge_edge(&mut self, key: EdgeKey, stats: &EdgeStats, caps: &Caps, hashes: &mut Hashes) {
-        if stats.calls == 0 {
-            return;
-        }
-        self.offer(&[key.caller, key.callee], caps, hashes);
-        match self.edge(key, Sign::Plus, caps, hashes) {
-            Some(sums) => sums.merge(stats),
-            None => self.totals.other_calls += stats.calls,
-        }
-    }
-
-    pub(super) fn merge_joined(
-        &mut self,
-        key: JoinedKey,
-        stats: &EdgeStats,
-        caps: &Caps,
-        hashes: &mut Hashes,
-    ) {
-        if stats.calls == 0 {
-            return;
-        }
-        self.offer(&key.nodes(), caps, hashes);
-        match self.joined_pair(key, Sign::Plus, caps, hashes) {
-            Some(sums) => sums.merge(stats),
-            None => self.totals.other_joined += stats.calls,
-        }
-    }
-
-    pub(super) fn merge_node(&mut self, node: NodeId, stats: &NodeStats, caps: &Caps, hashes: &mut Hashes) {
-        if stats.requests > 0 {
-            let node = self.place(node, caps, hashes);
-            self.nodes.entry(node).or_default().merge(stats);
-        }
-    }
-
-    pub(super) fn merge_flow(
-        &mut self,
-        key: FlowKey,
-        refines: Option<Symbol>,
-        stats: &FlowStats,
-        caps: &Caps,
-        hashes: &mut Hashes,
-    ) {
-        if stats.requests == 0 {
-            return;
-        }
-        let mut touched: Vec<NodeId> = stats.touches.keys().copied().collect();
-        self.place_all(&mut touched, caps, hashes);
-        let Some(sums) = self.flow(key, refines, Sign::Plus, caps, hashes) else {
-            self.totals.other_requests += stats.requests;
-            return;
-        };
-        sums.merge(stats);
-        for (node, place) in stats.touches.keys().zip(touched).filter(|(node, place)| *node != place) {
-            let count = stats.touches[node];
-            Sign::Minus.apply(sums.touches.entry(*node).or_default(), count);
-            Sign::Plus.apply(sums.touches.entry(place).or_default(), count);
-        }
-        sums.touches.retain(|_, count| *count > 0);
-    }
-
-    pub(super) fn merge_service(
-        &mut self,
-        service: NodeId,
-        stats: &ServiceStats,
-        caps: &Caps,
-        hashes: &mut Hashes,
-    ) {
-        let service = self.place(service, caps, hashes);
-        self.services.entry(service).or_default().apply(Sign::Plus, &stats.tally);
-        for (version, count) in &stats.versions {
-            self.count_version(Sign::Plus, service, *version, *count, hashes);
-        }
-    }
-
     /// The sums as they read: of nodes and refined flows beyond the caps as `other`.
     pub(super) fn folded(&self, hashes: &Hashes) -> Folded<'_> {
         let (is_folding, place) = (self.places.is_folding(), |node| self.places.get(node));
@@ -321,7 +200,13 @@ impl Bucket {
     }
 
     /// The sums of an edge; `None` beyond the cap.
-    fn edge(&mut self, key: EdgeKey, sign: Sign, caps: &Caps, hashes: &mut Hashes) -> Option<&mut EdgeStats> {
+    pub(super) fn edge(
+        &mut self,
+        key: EdgeKey,
+        sign: Sign,
+        caps: &Caps,
+        hashes: &mut Hashes,
+    ) -> Option<&mut EdgeStats> {
         let (sums, kept) = (&mut self.edges, &mut self.edges_kept);
         let (stats, out) = entry(sums, kept, key, sign, caps.edges, || hashes.edge(&key));
         self.totals.other_calls += out.map_or(0, |(_, stats)| stats.calls);
@@ -329,7 +214,7 @@ impl Bucket {
     }
 
     /// The sums of a joined pair; `None` beyond the cap.
-    fn joined_pair(
+    pub(super) fn joined_pair(
         &mut self,
         key: JoinedKey,
         sign: Sign,
@@ -343,7 +228,7 @@ impl Bucket {
     }
 
     /// The sums of a flow; `None` beyond the cap. Refined names go first, so that they push out no other flow.
-    fn flow(
+    pub(super) fn flow(
         &mut self,
         key: FlowKey,
         refines: Option<Symbol>,
@@ -369,7 +254,7 @@ impl Bucket {
         stats
     }
 
-    fn offer_refined(&mut self, base: FlowKey, name: Symbol, caps: &Caps, hashes: &Hashes) {
+    pub(super) fn offer_refined(&mut self, base: FlowKey, name: Symbol, caps: &Caps, hashes: &Hashes) {
         if caps.refined_flows < usize::MAX {
             let kept = self.refined_kept.entry(base).or_default();
             kept.offer(caps.refined_flows, text_hash(name, hashes), name);
@@ -377,7 +262,7 @@ impl Bucket {
     }
 
     /// Offers nodes, and folds what falls out for them.
-    fn offer(&mut self, nodes: &[NodeId], caps: &Caps, hashes: &mut Hashes) {
+    pub(super) fn offer(&mut self, nodes: &[NodeId], caps: &Caps, hashes: &mut Hashes) {
         if caps.nodes == usize::MAX {
             return;
         }
@@ -388,13 +273,13 @@ impl Bucket {
         folds.into_iter().for_each(|fold| self.fold(fold, hashes));
     }
 
-    fn place(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
+    pub(super) fn place(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes) -> NodeId {
         self.offer(&[node], caps, hashes);
         self.places.get(node)
     }
 
     /// Offers all of them before any is placed: one may push out another.
-    fn place_all(&mut self, nodes: &mut [NodeId], caps: &Caps, hashes: &mut Hashes) {
+    pub(super) fn place_all(&mut self, nodes: &mut [NodeId], caps: &Caps, hashes: &mut Hashes) {
         self.offer(nodes, caps, hashes);
         nodes.iter_mut().for_each(|node| *node = self.places.get(*node));
     }
@@ -417,7 +302,14 @@ impl Bucket {
         }
     }
 
-    fn count_version(&mut self, sign: Sign, service: NodeId, version: Symbol, n: u64, hashes: &mut Hashes) {
+    pub(super) fn count_version(
+        &mut self,
+        sign: Sign,
+        service: NodeId,
+        version: Symbol,
+        n: u64,
+        hashes: &mut Hashes,
+    ) {
         let versions = &mut self.services.entry(service).or_default().versions;
         sign.apply(versions.entry(version).or_default(), n);
         if versions.len() > ServiceStats::MAX_VERSIONS {

@@ -9,6 +9,7 @@ mod cap;
 mod hashes;
 mod histogram;
 mod live;
+mod merge;
 mod places;
 pub mod sealed;
 mod stats;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::embedded::StoreError;
-use super::history::{History, HistorySize, Plan};
+use super::history::{History, HistorySize};
+use super::index::Plan;
 use super::policy::Policy;
 use crate::config::Config;
 use crate::graph::sealed::{BucketKey, Frame, Marks};
@@ -86,7 +87,8 @@ impl Timeline {
     /// Where the disk cannot be read.
     pub fn read(&self, from: Minute, to: Minute) -> Result<Reading, StoreError> {
         let mut reader = Reader::new(self.live.symbols());
-        let mut range = from.0..to.0.max(from.0);
+        // Whatever has to be read from disk for the plan is read here, before anything is locked.
+        let mut range = self.history.plan(from.0..to.0.max(from.0))?.range;
         let plan = loop {
             // Minutes move from the final to the sealed ones under this lock, so each is seen once.
             let finals = self.live.finals();

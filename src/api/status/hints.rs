@@ -115,8 +115,14 @@ fn counted(sentences: &[(u64, &str)]) -> Vec<String> {
     said.map(|(count, words)| format!("{} {words}", grouped(*count))).collect()
 }
 
-fn odd_counts(counters: &Counters) -> [(u64, &'static str); 5] {
+fn odd_counts(counters: &Counters) -> [(u64, &'static str); 6] {
     [
+        (
+            counters.behind.get(),
+            "records came behind a partition that stood still, and count as of then: their minutes are marked \
+             irreproducible, as another reading of the log may count them elsewhere; set \
+             message.timestamp.type=LogAppendTime, or raise kafka.standing_margin",
+        ),
         (
             counters.log_gaps.get(),
             "holes in the log: retention took records before they were read; read faster or keep the topic longer",

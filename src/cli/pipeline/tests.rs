@@ -1,5 +1,7 @@
 //! The stages as a whole: the same spans give the same graph, however the log delivers them.
 
+mod restart;
+
 use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::sync::mpsc::sync_channel;

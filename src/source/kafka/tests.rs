@@ -174,6 +174,7 @@ fn all_once(strategy: &str) {
         seen.until(events, |seen| seen.standing.len() == inputs);
         for (input, name) in &seen.names {
             assert_eq!(*input as usize % 2, worker);
+            assert_eq!(seen.started[input], (0, Beginning::OfLog), "before its first record");
             assert_eq!(seen.offsets(*input), (0..400).collect::<Vec<_>>(), "{name}");
             let partition = name.rsplit('/').next().unwrap();
             assert_eq!(seen.values[input][399], format!("{partition}:399"));
@@ -377,6 +378,8 @@ fn a_hole_is_counted_and_reading_goes_on_behind_it() {
     let offsets = seen.offsets(0);
     let first = offsets[0];
     assert!(first > 3 && offsets == (first..200).collect::<Vec<_>>(), "{offsets:?}");
+    assert_eq!(seen.started[&0], (3, Beginning::Resumed));
+    assert_eq!(seen.holes, [(0, first)]);
     running.connection(is_well);
     let status = running.partition("otlp_spans/0");
     assert_eq!(running.telemetry.counters.log_gaps.get(), 1);
@@ -397,6 +400,7 @@ fn a_log_that_was_cut_is_read_on_from_its_end() {
     produce(&producer, 0, 2, 2_000, 1);
     seen.until(&running.source.events[0], |seen| seen.count() == 2);
     assert_eq!(seen.offsets(0), [10, 11]);
+    assert_eq!((seen.holes, seen.gone), (vec![(0, 10)], vec![]));
     assert_eq!(running.telemetry.counters.log_gaps.get(), 1);
     running.stop();
 }

@@ -1,6 +1,6 @@
 //! What is in the store's folder, by names alone: no file is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::StoreError;
 use super::paths::{
-    BUCKETS, CONFLICTS, DAMAGED, FORMAT, FORMAT_TEMPORARY, FileName, LOCK, file_of, lane_of, width_of,
+    BUCKETS, CONFLICTS, DAMAGED, FORMAT, FORMAT_TEMPORARY, FileName, LOCK, damaged_of, file_of, lane_of,
+    width_of,
 };
 use crate::graph::sealed::{BucketKey, Width};
 
@@ -83,6 +84,22 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// The buckets of which damaged files were set aside.
+pub(super) fn damaged(root: &Path) -> Result<BTreeSet<BucketKey>, StoreError> {
+    let mut found = BTreeSet::new();
+    for of_lane in entries(&root.join(DAMAGED))? {
+        let Some(lane) = lane_of(&of_lane.file_name()) else { continue };
+        for of_width in entries(&of_lane.path())? {
+            let Some(width) = width_of(&of_width.file_name()) else { continue };
+            for file in entries(&of_width.path())? {
+                let start = damaged_of(&file.file_name(), width);
+                found.extend(start.map(|start| BucketKey { lane: lane.clone(), width, start }));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// What is in a folder; nothing where it is not there.

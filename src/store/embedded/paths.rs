@@ -92,6 +92,12 @@ pub(super) fn file_of(name: &OsStr, width: Width) -> Option<FileName> {
     is_ours.then_some(if bucket == name { FileName::Bucket(start) } else { FileName::Temporary })
 }
 
+/// Reads the name of a file that was set aside as damaged; `None` where it is not ours.
+pub(super) fn damaged_of(name: &OsStr, width: Width) -> Option<Minute> {
+    let (start, _) = name.to_str()?.strip_suffix(EXTENSION)?.split_once('.')?;
+    start_of(start).filter(|start| width.start_of(*start) == *start)
+}
+
 /// Reads the name of a lane's folder; `None` where it is not ours.
 pub(super) fn lane_of(name: &OsStr) -> Option<Arc<str>> {
     let name = name.to_str()?;

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard};
 use super::StoreError;
 use super::disk::Disk;
 use super::format::{self, MIGRATIONS};
-use super::listing::{Index, Listing, files_below};
+use super::listing::{self, Index, Listing};
 use super::lock::Lock;
 use super::paths::{BUCKETS, BucketPaths, CONFLICTS, DAMAGED};
 use super::verdict::{Verdict, answer, look};
@@ -109,12 +109,23 @@ impl EmbeddedStore {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn kept_apart(&self) -> Result<[Vec<PathBuf>; 2], StoreError> {
-        Ok([files_below(&self.root.join(DAMAGED))?, files_below(&self.root.join(CONFLICTS))?])
+        Ok([
+            listing::files_below(&self.root.join(DAMAGED))?,
+            listing::files_below(&self.root.join(CONFLICTS))?,
+        ])
     }
 
     /// What lies in the folder and is not the store's.
     pub fn strangers(&self) -> Vec<PathBuf> {
         self.strangers.lock().expect(NOT_POISONED).iter().cloned().collect()
+    }
+
+    /// The buckets of which damaged files were set aside, by this process or an earlier one.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn damaged(&self) -> Result<BTreeSet<BucketKey>, StoreError> {
+        listing::damaged(&self.root)
     }
 
     /// Lists the files again, for a reader beside a process that writes.

@@ -17,3 +17,6 @@ mod freshness;
 
 /// The source alone: starts, holes, codecs, group protocols.
 mod source;
+
+/// `kill -9` at any point: the sealed minutes are the same, byte for byte.
+mod crash;

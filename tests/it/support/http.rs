@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Answer {
     /// Status code.
     pub status: u16,
+    /// Tag of the body.
+    pub etag: Option<String>,
     /// Body as text.
     pub body: String,
 }
@@ -22,11 +24,12 @@ pub fn get(url: &str) -> Result<Answer, String> {
         .into();
     let mut response = agent.get(url).call().map_err(|error| format!("GET {url}: {error}"))?;
     let status = response.status().as_u16();
+    let etag = response.headers().get("etag").and_then(|tag| Some(tag.to_str().ok()?.to_string()));
     let body = response
         .body_mut()
         .with_config()
         .limit(256 << 20)
         .read_to_string()
         .map_err(|error| format!("GET {url}: {error}"))?;
-    Ok(Answer { status, body })
+    Ok(Answer { status, etag, body })
 }

@@ -1,8 +1,9 @@
 //! The real binary: `linchpin serve` as a process of its own, and single commands.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 
@@ -16,31 +17,47 @@ use super::wait::{PATIENCE, eventually};
 /// A running `linchpin serve`; dropping it kills it.
 pub struct Linchpin {
     child: Child,
-    url: String,
+    stdout: mpsc::Receiver<String>,
+    url: OnceCell<String>,
     folder: TempDir,
 }
 
-impl Linchpin {
-    /// Starts the server with `config` (TOML) on a free port and waits until it answers.
-    ///
-    /// The first line on its stdout is the URL under which it serves.
-    pub fn serve(config: &str) -> Linchpin {
+/// How a server is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Launch<'a> {
+    /// Its configuration (TOML).
+    pub config: &'a str,
+    /// Its store; a new one that is gone with it, where none is given.
+    pub store: Option<&'a Path>,
+    /// A command that ends by running the arguments behind it in its own process, as `sh -c 'exec "$@"' sh`.
+    pub wrapper: &'a [&'a str],
+}
+
+impl Launch<'_> {
+    /// Starts it and waits for nothing.
+    pub fn start(self) -> Linchpin {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("linchpin.toml");
-        std::fs::write(&file, config).unwrap();
-        let mut child = command()
+        std::fs::write(&file, self.config).unwrap();
+        let store = self.store.map_or_else(|| folder.path().join("store"), Path::to_path_buf);
+        let mut child = wrapped_command(self.wrapper)
             .arg("serve")
             .arg("--config")
             .arg(&file)
+            .arg("--store")
+            .arg(store)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(folder.path().join("stderr.log")).unwrap())
             .spawn()
             .unwrap();
-        let stdout = child.stdout.take().expect("it is piped");
-        let mut linchpin = Linchpin { child, url: String::new(), folder };
-        linchpin.url = first_line(stdout)
-            .unwrap_or_else(|| panic!("no URL on stdout of `linchpin serve`; its log:\n{}", linchpin.log()));
+        let stdout = lines(child.stdout.take().expect("it is piped"));
+        Linchpin { child, stdout, url: OnceCell::new(), folder }
+    }
+
+    /// Starts it and waits until it answers.
+    pub fn serve(self) -> Linchpin {
+        let linchpin = self.start();
         eventually("/healthz answers 200", || {
             let answer = linchpin.get("/healthz")?;
             if answer.status == 200 { Ok(()) } else { Err(format!("{answer:?}")) }
@@ -48,9 +65,41 @@ impl Linchpin {
         linchpin
     }
 
+    /// Starts it and waits until it ends by itself: its exit code and what it wrote to stderr.
+    pub fn refused(self) -> (i32, String) {
+        let mut linchpin = self.start();
+        let status = linchpin.await_end();
+        (status.code().expect("no signal ended it"), linchpin.log())
+    }
+}
+
+impl Linchpin {
+    /// Starts the server with `config` (TOML) on a free port and a store of its own, and waits until it answers.
+    pub fn serve(config: &str) -> Linchpin {
+        Launch { config, ..Launch::default() }.serve()
+    }
+
+    /// [`Linchpin::serve`] on the store `store`.
+    pub fn serve_on(config: &str, store: &Path) -> Linchpin {
+        Launch { config, store: Some(store), ..Launch::default() }.serve()
+    }
+
+    /// The URL under which it serves: the first line on its stdout.
+    fn url(&self) -> &str {
+        self.url.get_or_init(|| {
+            let line = self.stdout.recv_timeout(PATIENCE);
+            line.unwrap_or_else(|_| panic!("no URL on stdout of `linchpin serve`; its log:\n{}", self.log()))
+        })
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Gets a path of the server.
     pub fn get(&self, path: &str) -> Result<Answer, String> {
-        http::get(&format!("{}{path}", self.url))
+        http::get(&format!("{}{path}", self.url()))
     }
 
     /// Gets a path that must answer 200 with JSON.
@@ -130,11 +179,21 @@ impl Linchpin {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Sends a signal, as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "kill", name, &pid]).status().unwrap();
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        Command::new("sh").args(["-c", "kill -TERM \"$1\"", "kill", &pid]).status().unwrap();
-        eventually("the server ends after SIGTERM", || {
+        self.signal("TERM");
+        self.await_end()
+    }
+
+    /// Waits for the end.
+    pub fn await_end(&mut self) -> ExitStatus {
+        eventually("the server ends", || {
             self.child.try_wait().unwrap().ok_or_else(|| "still running".to_string())
         })
     }
@@ -164,9 +223,16 @@ impl Drop for Linchpin {
     }
 }
 
-/// The binary with an environment that holds no configuration of its own.
+/// The binary with an environment that holds no configuration of its own, and no store of the user's.
 pub fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_linchpin"));
+    wrapped_command(&[])
+}
+
+/// The same, run by `wrapper`.
+fn wrapped_command(wrapper: &[&str]) -> Command {
+    let mut words = wrapper.iter().chain(&[env!("CARGO_BIN_EXE_linchpin")]);
+    let mut command = Command::new(words.next().expect("the binary is one"));
+    command.args(words).env("XDG_DATA_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("data"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LINCHPIN_") {
             command.env_remove(name);
@@ -188,8 +254,10 @@ pub fn config(brokers: &str, topic: &str, kafka: &str, more: &str) -> String {
         r#"[http]
 listen = "127.0.0.1:0"
 
-[graph]
+[store]
 retention = "3660d"
+keep_minutes = "366d"
+keep_ten_minutes = "366d"
 
 [kafka]
 brokers = "{brokers}"
@@ -203,16 +271,16 @@ start = "earliest"
     )
 }
 
-/// Reads the first line and goes on reading, so that the writer never blocks.
-fn first_line(stdout: impl Read + Send + 'static) -> Option<String> {
+/// Reads all lines, so that the writer never blocks.
+fn lines(stdout: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            // Only the first line has a listener.
+            // Only the first line has a listener, and not always.
             let _ = sender.send(line);
         }
     });
-    receiver.recv_timeout(PATIENCE).ok()
+    receiver
 }
 
 /// A file that will hold a command's output, in a folder that is removed with it.

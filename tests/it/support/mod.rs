@@ -7,5 +7,7 @@ pub mod http;
 pub mod linchpin;
 pub mod produce;
 pub mod random;
+pub mod recorded;
+pub mod sealed;
 pub mod spans;
 pub mod wait;

@@ -1,0 +1,119 @@
+//! The stages with a store, stopped anywhere and started again: its files are those of an uninterrupted run, byte by byte,
+//! with other numbers of workers and other batches each time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+use crate::model::Beginning;
+use crate::store::{Access, EmbeddedStore};
+
+/// How often the dirty cases come, a time after the other: within the gap of a session, so that some traces never end.
+const ROUNDS: i64 = 24;
+const ROUND_MS: i64 = 20_000;
+const SILENCE_MS: i64 = 90_000;
+
+/// Every dirty case again and again, its spans thereby duplicates and late, with a silence in the middle.
+fn log(partitions: usize, is_keyed: bool) -> Vec<Vec<Sent>> {
+    let mut logs = vec![Vec::new(); partitions];
+    for round in 0..ROUNDS {
+        let silence = if round < ROUNDS / 2 { 0 } else { SILENCE_MS };
+        for (number, sent) in sent().iter().enumerate().filter(|(number, _)| number % 5 == round as usize % 2)
+        {
+            let again = Sent { at: sent.at + round * ROUND_MS + silence, ..sent.clone() };
+            let place = match is_keyed {
+                true => sent.key.unwrap_or_default().mixed(7),
+                false => TraceId((number as i64 * ROUNDS + round) as u128).mixed(7),
+            };
+            logs[(place % partitions as u64) as usize].push(again);
+        }
+    }
+    logs.iter_mut().for_each(|log| log.sort_by_key(|sent| sent.at));
+    logs
+}
+
+/// A start on the store: reads on where its last sealed minute says; `left` records, or to the end.
+fn start(
+    store: &Path,
+    logs: &[Vec<Sent>],
+    config: &Config,
+    workers: usize,
+    batch: usize,
+    left: Option<usize>,
+) {
+    let disk = EmbeddedStore::open(store, Access::Write).unwrap();
+    let history = History::new(Some(disk), Policy::from_config(config));
+    let resume = Resume::find(&history, config).unwrap();
+    let shared = Shared::new(config.clone(), Telemetry::new(), history, resume);
+    let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| sync_channel(4)).unzip();
+    let pipeline = Pipeline::start(&shared, receivers, workers, AtEnd::Leave).unwrap();
+    let send = |event: SourceEvent, input: usize| senders[input % workers].send(event).unwrap();
+    let mut offsets: Vec<usize> = Vec::new();
+    for input in 0..logs.len() {
+        let name: Arc<str> = format!("test/{input}").into();
+        let resumed = shared.resume.inputs.get(&name).map(|resumed| resumed.position.offset);
+        let (input_id, offset) = (input as InputId, resumed.unwrap_or(0));
+        offsets.push(offset as usize);
+        send(SourceEvent::Assigned { input: input_id, name, expected: logs.len() }, input);
+        let beginning = if resumed.is_some() { Beginning::Resumed } else { Beginning::OfLog };
+        send(SourceEvent::Started { input: input_id, offset, beginning }, input);
+    }
+    let mut left_records = left.unwrap_or(usize::MAX);
+    while left_records > 0 && offsets.iter().zip(logs).any(|(offset, log)| *offset < log.len()) {
+        for (input, log) in logs.iter().enumerate() {
+            let count = batch.min(log.len() - offsets[input]).min(left_records);
+            let mut records = records(input, &log[offsets[input]..offsets[input] + count]);
+            records.records.iter_mut().for_each(|record| record.offset += offsets[input] as i64);
+            offsets[input] += count;
+            left_records -= count;
+            send(SourceEvent::Records(records), input);
+        }
+    }
+    if left.is_none() {
+        let end = logs.iter().flatten().map(|sent| sent.at).max().unwrap_or(0) + 600_000;
+        (0..logs.len())
+            .for_each(|input| send(SourceEvent::Standing { input: input as InputId, at: end }, input));
+    }
+    drop(senders);
+    pipeline.join().unwrap();
+    assert_eq!(shared.sealing.nondeterminism.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+/// All files of a store's buckets.
+fn files(store: &Path) -> BTreeMap<String, Vec<u8>> {
+    let disk = EmbeddedStore::open(store, Access::Read).unwrap();
+    let read = |key: &crate::graph::sealed::BucketKey| (key.to_string(), disk.load(key).unwrap().unwrap());
+    disk.list().iter().map(|(key, _)| read(key)).collect()
+}
+
+fn check(mode: LaneMode, partitions: usize, stops: &[(usize, usize, usize)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    let mut config = Config::default();
+    config.lanes.mode = mode;
+    let logs = log(partitions, mode == LaneMode::Partition);
+    start(&whole, &logs, &config, 1, 50, None);
+    for (workers, batch, records) in stops {
+        start(&stopped, &logs, &config, *workers, *batch, Some(*records));
+    }
+    start(&stopped, &logs, &config, 2, 33, None);
+    let (expected, found) = (files(&whole), files(&stopped));
+    assert!(expected.len() > 8, "minutes are sealed: {:?}", expected.keys());
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    let differing: Vec<&String> = expected.keys().filter(|key| found[*key] != expected[*key]).collect();
+    assert!(differing.is_empty(), "{differing:?} differ");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn stopped_anywhere_it_seals_the_same_bytes(
+        is_keyed in any::<bool>(),
+        partitions in 1..7usize,
+        stops in proptest::collection::vec((1..3usize, 1..150usize, 1..4_000usize), 1..5),
+    ) {
+        let mode = if is_keyed { LaneMode::Partition } else { LaneMode::Merged };
+        check(mode, partitions, &stops);
+    }
+}
