@@ -2,48 +2,16 @@
 //!
 //! What the disk does not take is kept in memory and written once it does. No lock is held while a file is read.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::cover::{Cover, Grid, Shape, Unknown, cover, is_whole_in};
+use super::cover::Shape;
 use super::embedded::{EmbeddedStore, Put, StoreError};
+use super::index::{Block, Index, Plan};
 use super::policy::Policy;
 use crate::graph::sealed::{BucketKey, Frame, Width};
 use crate::model::Minute;
-
-/// A sealed bucket, read or not.
-#[derive(Default)]
-struct Block {
-    shape: Shape,
-    size: u64,
-    bytes: Option<Arc<[u8]>>,
-    /// When it was last used, in uses.
-    used: AtomicU64,
-    /// True while the disk has not taken it.
-    is_unwritten: bool,
-}
-
-impl AsRef<Shape> for Block {
-    fn as_ref(&self) -> &Shape {
-        &self.shape
-    }
-}
-
-#[derive(Default)]
-struct Index {
-    lanes: BTreeMap<Arc<str>, Grid<Block>>,
-    /// Sealed, and not on disk.
-    unwritten: BTreeSet<BucketKey>,
-    bytes: u64,
-    cached: u64,
-    /// Everything before is gone.
-    oldest_kept: Option<Minute>,
-    is_limited_by_size: bool,
-    /// Buckets that turned out to be damaged, with what is wrong.
-    damaged: BTreeMap<BucketKey, String>,
-}
 
 /// What is kept, for the status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,14 +30,6 @@ pub struct HistorySize {
     pub unwritten: usize,
     /// Buckets that are damaged, with what is wrong.
     pub damaged: Vec<(BucketKey, String)>,
-}
-
-/// The buckets that answer for a range.
-pub(super) struct Plan {
-    /// In order of lanes and time, with their bytes where they are in memory.
-    pub blocks: Vec<(BucketKey, Option<Arc<[u8]>>)>,
-    /// The range they cover, at least that asked for.
-    pub range: Range<u32>,
 }
 
 /// Sealed buckets.
@@ -327,149 +287,5 @@ impl History {
 
     fn write(&self) -> RwLockWriteGuard<'_, Index> {
         self.index.write().expect("no panic happens while the history is locked")
-    }
-}
-
-impl Index {
-    fn keys(&self) -> impl Iterator<Item = (BucketKey, &Block)> {
-        self.lanes.iter().flat_map(|(lane, grid)| {
-            Width::ALL.into_iter().zip(grid).flat_map(move |(width, blocks)| {
-                blocks.iter().map(move |(start, block)| {
-                    (BucketKey { lane: lane.clone(), width, start: Minute(*start) }, block)
-                })
-            })
-        })
-    }
-
-    fn block(&self, key: &BucketKey) -> Option<&Block> {
-        self.lanes.get(&key.lane)?[key.width as usize].get(&key.start.0)
-    }
-
-    fn block_mut(&mut self, key: &BucketKey) -> Option<&mut Block> {
-        self.lanes.get_mut(&key.lane)?[key.width as usize].get_mut(&key.start.0)
-    }
-
-    fn put(&mut self, key: &BucketKey, block: Block) {
-        self.remove(key);
-        self.bytes += block.size;
-        self.cached += block.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        let grid = self.lanes.entry(key.lane.clone()).or_default();
-        grid[key.width as usize].insert(key.start.0, block);
-    }
-
-    fn remove(&mut self, key: &BucketKey) -> Option<Block> {
-        let block = self.lanes.get_mut(&key.lane)?[key.width as usize].remove(&key.start.0)?;
-        self.bytes -= block.size;
-        self.cached -= block.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
-        self.unwritten.remove(key);
-        Some(block)
-    }
-
-    fn plan(&self, range: Range<u32>) -> Result<Plan, BucketKey> {
-        let mut plan = Plan { blocks: Vec::new(), range: range.clone() };
-        for (lane, grid) in &self.lanes {
-            let key = |width, start| BucketKey { lane: lane.clone(), width, start: Minute(start) };
-            let found: Cover =
-                cover(grid, range.clone()).map_err(|Unknown(width, start)| key(width, start))?;
-            plan.range = plan.range.start.min(found.range.start)..plan.range.end.max(found.range.end);
-            for (width, start) in found.buckets {
-                let bytes = grid[width as usize].get(&start).and_then(|block| block.bytes.clone());
-                plan.blocks.push((key(width, start), bytes));
-            }
-        }
-        Ok(plan)
-    }
-
-    /// True where a roll-up that was made while the bucket was whole answers for it.
-    fn is_stood_for(&self, key: &BucketKey) -> bool {
-        let wider = Width::ALL.into_iter().filter(|width| *width > key.width);
-        wider.map(|width| BucketKey { width, start: width.start_of(key.start), ..key.clone() }).any(|wider| {
-            let finer = |grid: &Grid<Block>| {
-                let span = wider.start.0..wider.end().0;
-                grid[wider.width as usize - 1].range(span).count() as u32
-            };
-            let there = self.lanes.get(&key.lane).map_or(0, finer);
-            self.block(&wider).is_some_and(|block| block.shape.members.get().is_none_or(|all| *all > there))
-        })
-    }
-
-    /// Drops the buckets of `finer` whose roll-up is there and ends by `before`.
-    fn drop_rolled_up(&mut self, finer: Width, wider: Width, before: Minute, gone: &mut Vec<BucketKey>) {
-        let is_safe = |grid: &Grid<Block>, start: u32| {
-            let rolled_up = wider.start_of(Minute(start)).0;
-            let block = grid[wider as usize].get(&rolled_up);
-            rolled_up + wider.minutes() <= before.0 && block.is_some_and(|block| !block.is_unwritten)
-        };
-        let mut old = Vec::new();
-        for (lane, grid) in &self.lanes {
-            let starts = grid[finer as usize].range(..before.0).map(|(start, _)| *start);
-            let safe = starts.filter(|start| is_safe(grid, *start));
-            old.extend(safe.map(|start| BucketKey {
-                lane: lane.clone(),
-                width: finer,
-                start: Minute(start),
-            }));
-        }
-        old.iter().for_each(|key| drop(self.remove(key)));
-        gone.append(&mut old);
-    }
-
-    /// Drops everything before `oldest`. Of a roll-up that reaches over it the later part stays: in finer buckets
-    /// where they are there, else in itself.
-    fn drop_before(&mut self, oldest: Minute, gone: &mut Vec<BucketKey>) {
-        if self.oldest_kept.is_some_and(|kept| kept >= oldest) {
-            return;
-        }
-        let is_old = |key: &BucketKey, grid: &Grid<Block>, shape: &Shape| {
-            let span = key.start.0..key.end().0;
-            let finer = (key.width as usize).checked_sub(1).map(|finer| &grid[finer]);
-            key.end() <= oldest
-                || key.start < oldest
-                    && finer.and_then(|finer| is_whole_in(finer, &span, shape)).unwrap_or(false)
-        };
-        let old: Vec<BucketKey> = self
-            .keys()
-            .filter(|(key, block)| {
-                self.lanes.get(&key.lane).is_some_and(|grid| is_old(key, grid, &block.shape))
-            })
-            .map(|(key, _)| key)
-            .collect();
-        if !old.is_empty() {
-            self.oldest_kept = Some(oldest);
-        }
-        old.iter().for_each(|key| drop(self.remove(key)));
-        gone.extend(old);
-        self.damaged.retain(|key, _| key.end() > oldest);
-    }
-
-    /// End of the bucket that ends first.
-    fn oldest_end(&self) -> Option<Minute> {
-        self.keys().map(|(key, _)| key.end()).min()
-    }
-
-    /// Forgets the bytes that were used least recently, until `limit` is kept. What is not on disk stays.
-    fn shrink_cache(&mut self, limit: u64) {
-        if self.cached <= limit {
-            return;
-        }
-        let evictable = self.keys().filter(|(_, block)| block.bytes.is_some() && !block.is_unwritten);
-        let mut by_use: Vec<(u64, BucketKey)> =
-            evictable.map(|(key, block)| (block.used.load(Ordering::Relaxed), key)).collect();
-        by_use.sort_unstable();
-        for (_, key) in by_use {
-            if self.cached <= limit - limit / 8 {
-                return;
-            }
-            let forgotten = self.block_mut(&key).and_then(|block| block.bytes.take());
-            self.cached -= forgotten.map_or(0, |bytes| bytes.len() as u64);
-        }
-        // All that is left waits for the disk. A start reads it from the log again.
-        while self.cached > limit
-            && let Some(oldest) = self.unwritten.iter().min_by_key(|key| key.end()).cloned()
-        {
-            self.remove(&oldest);
-            self.damaged
-                .insert(oldest, "the store took nothing for so long that memory was full".to_string());
-        }
     }
 }

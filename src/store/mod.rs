@@ -9,6 +9,7 @@
 mod cover;
 mod embedded;
 mod history;
+mod index;
 mod policy;
 mod resume;
 mod roll_up;

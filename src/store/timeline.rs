@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::embedded::StoreError;
-use super::history::{History, HistorySize, Plan};
+use super::history::{History, HistorySize};
+use super::index::Plan;
 use super::policy::Policy;
 use crate::config::Config;
 use crate::graph::sealed::{BucketKey, Frame, Marks};

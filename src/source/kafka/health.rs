@@ -118,7 +118,7 @@ impl Condition<'_> {
         (self.lanes == LaneMode::Merged && assigned < known).then(|| {
             format!(
                 "has {assigned} of {known} partitions, other members of group `{group}` have the rest, so that traces would \
-                 fall apart: set another kafka.group, or lanes.mode = \"partition\" where topics are keyed by trace id"
+                 fall apart and it waits for them: set another kafka.group, or lanes.mode = \"partition\" where topics are keyed by trace id"
             )
         })
     }

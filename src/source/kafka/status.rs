@@ -112,6 +112,9 @@ fn problem(partition: &Partition, now: Instant, leaderless_after: Duration) -> O
         Some(broker) => format!("its leader, broker {broker}, does not answer"),
         None => "it has no leader".into(),
     };
-    let others = if silent >= leaderless_after { "left behind" } else { "the others wait for it" };
+    let others = match silent >= leaderless_after {
+        true => "left behind: what it brings later counts as of then, in minutes marked irreproducible",
+        false => "the others wait for it",
+    };
     Some(format!("{who} for {} s: {others}", silent.as_secs()))
 }
