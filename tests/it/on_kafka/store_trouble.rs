@@ -98,7 +98,7 @@ fn what_stands_in_the_way_of_a_bucket_is_told_and_waited_for() {
     std::fs::write(store.path().join("FORMAT"), "linchpin-store 1\n").unwrap();
     std::fs::write(&obstacle, "in the way").unwrap();
     let linchpin = Linchpin::serve_on(&reference.config(""), store.path());
-    await_refusal(&linchpin, reference, "give this process write access");
+    await_refusal(&linchpin, reference, "look at that file or folder");
     std::fs::remove_file(&obstacle).unwrap();
     reference.assert_sealed_by(linchpin, store.path());
 }
