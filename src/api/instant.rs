@@ -14,7 +14,10 @@ const MAX_WINDOW: Duration = Duration::from_secs(3660 * 24 * 3600);
 const FIRST_MILLIS: u64 = 100_000_000_000;
 
 /// An instant: RFC 3339 with `Z` or an offset, or Unix seconds with or without a fraction.
-pub(super) fn parse_instant(text: &str) -> Result<UnixNanos, String> {
+///
+/// # Errors
+/// The value and the cure in words.
+pub fn parse_instant(text: &str) -> Result<UnixNanos, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let instant = if is_number { parse_seconds(text)? } else { parse_rfc3339(text) };
     instant.ok_or_else(|| {

@@ -24,6 +24,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use instant::parse_instant;
 pub use params::parse_graph_query;
 pub use readiness::{Observation, Readiness, ReadinessDocument, Verdict};
 pub use router::{REQUEST_TIMEOUT, router, serve};

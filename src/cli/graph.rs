@@ -1,26 +1,35 @@
-//! `linchpin graph`: the graph of trace files, or of a running server, in any format.
+//! `linchpin graph`: the graph of trace files, of a store, or of a running server, in any format.
 
 use std::io::{IsTerminal, Write};
 
 use super::config::ConfigArgs;
 use super::files;
+use super::pipeline::Shared;
+use super::store::open_to_read;
 use super::{Failure, Outcome};
 use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
 use crate::export::text::{TextOptions, to_text};
 use crate::export::{Freshness, graph_document, json};
-use crate::query;
+use crate::model::Minute;
+use crate::model::time::rfc3339;
+use crate::query::{self, QueryError};
+use crate::store::{History, Policy, Resume};
+use crate::telemetry::Telemetry;
 
 /// Arguments of `linchpin graph`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Trace files (OTLP JSON or protobuf, plain or .gz), or `-` for standard input.
-    #[arg(value_name = "FILE", required_unless_present = "server")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["server", "store"])]
     files: Vec<String>,
     /// Ask a running linchpin instead, as http://127.0.0.1:7171.
-    #[arg(long, value_name = "URL", conflicts_with = "files")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["files", "store"])]
     server: Option<String>,
+    /// Read a store instead, also while a linchpin writes to it; `auto` is `linchpin` in the platform's data folder.
+    #[arg(long, value_name = "PATH", conflicts_with = "files")]
+    store: Option<String>,
     /// Output format; text on a terminal, json elsewhere.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -45,9 +54,12 @@ struct Filters {
     /// First instant after the range.
     #[arg(long)]
     to: Option<String>,
-    /// The last so long, as 15m; `all` for everything. Files: all, a server: 15m.
+    /// The last so long, as 15m; `all` for everything. Files and stores: all, a server: 15m.
     #[arg(long)]
     window: Option<String>,
+    /// Of sealed minutes alone, up to this instant: the answer never changes.
+    #[arg(long, value_name = "INSTANT", conflicts_with = "files")]
+    as_of: Option<String>,
     /// Only this environment.
     #[arg(long)]
     env: Option<String>,
@@ -87,19 +99,34 @@ enum Format {
     Text,
 }
 
+/// A document, and what is to be said of it.
+struct Answer {
+    document: GraphDocument,
+    /// What was not read, for stderr.
+    problems: Vec<String>,
+    /// What there is, where nothing matched.
+    hint: String,
+}
+
 pub(super) fn run(args: Args) -> Outcome {
-    let (document, problems) = match &args.server {
-        Some(url) => (ask_server(url, &args.filters)?, Vec::new()),
-        None => read_files(&args)?,
+    let answer = match (&args.server, &args.store) {
+        (Some(url), _) => ask_server(url, &args.filters)?,
+        (None, Some(path)) => read_store(path, &args)?,
+        (None, None) => read_files(&args)?,
     };
-    print(&document, &args)?;
-    if !problems.is_empty() {
-        return Err(Failure::Usage(problems.join("\n")));
+    if args.store.is_some() {
+        // The rest of a store answers without its damaged buckets.
+        answer.problems.iter().for_each(|problem| eprintln!("linchpin: {problem}"));
     }
-    if document.nodes.is_empty() {
-        return Err(Failure::Unmet(
-            "nothing matched: no span is left by the range and the filters".to_string(),
-        ));
+    print(&answer.document, &args)?;
+    if !answer.problems.is_empty() && args.store.is_none() {
+        return Err(Failure::Usage(answer.problems.join("\n")));
+    }
+    if answer.document.nodes.is_empty() {
+        return Err(Failure::Unmet(format!(
+            "nothing matched: no span is left by the range and the filters{}",
+            answer.hint
+        )));
     }
     Ok(())
 }
@@ -114,6 +141,7 @@ impl Filters {
             ("from", &self.from),
             ("to", &self.to),
             ("window", &window),
+            ("as_of", &self.as_of),
             ("env", &self.env),
             ("namespace", &self.namespace),
             ("level", &self.level),
@@ -133,7 +161,50 @@ fn encoded(value: &str) -> impl std::fmt::Display {
     percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC)
 }
 
-fn read_files(args: &Args) -> Result<(GraphDocument, Vec<String>), Failure> {
+/// Looks again, so often at most, where buckets went away while they were read: they were rolled up meanwhile.
+const LOOKS: u32 = 3;
+
+fn read_store(path: &str, args: &Args) -> Result<Answer, Failure> {
+    let config = args.config.loader().load().map_err(Failure::Config)?.config;
+    let now = super::now_nanos();
+    let query = parse_graph_query(&args.filters.query_string(Some("all")), now).map_err(Failure::Usage)?;
+    let history = History::new(Some(open_to_read(path)?), Policy::from_config(&config));
+    let timeline = Shared::new(config, Telemetry::new(), history, Resume::default()).timeline;
+    let history = &timeline.history;
+    let mut looks = 0;
+    let snapshot = loop {
+        let known = || history.list().len() + history.size().damaged.len();
+        let before = known();
+        let snapshot = query::graph(&timeline, &query, now).map_err(refused)?;
+        looks += 1;
+        if known() >= before || looks == LOOKS {
+            break snapshot;
+        }
+        history.refresh()?;
+    };
+    let hint = match timeline.ends() {
+        Some((first, last)) => format!(
+            "; the store has minutes from {} to {}",
+            rfc3339(first.start_nanos()),
+            rfc3339(Minute(last.0 + 1).start_nanos())
+        ),
+        None => "; the store has no sealed minute yet".to_string(),
+    };
+    let damaged = history.damaged_in(&(snapshot.from.0..snapshot.to.0));
+    let problems = damaged.into_iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
+    let freshness = Freshness { now, ..Freshness::default() };
+    Ok(Answer { document: graph_document(&snapshot, &freshness), problems, hint })
+}
+
+fn refused(error: QueryError) -> Failure {
+    match error {
+        QueryError::EmptyRange { .. } | QueryError::BeyondAsOf { .. } => Failure::Usage(error.to_string()),
+        QueryError::Store(_) => Failure::Internal(anyhow::Error::from(error)),
+        _ => Failure::Unmet(error.to_string()),
+    }
+}
+
+fn read_files(args: &Args) -> Result<Answer, Failure> {
     let loaded = args.config.loader().load().map_err(Failure::Config)?;
     let query = args.filters.query_string(Some("all"));
     let now = super::now_nanos();
@@ -144,10 +215,11 @@ fn read_files(args: &Args) -> Result<(GraphDocument, Vec<String>), Failure> {
     // All of the input is there: nothing will change.
     let snapshot = query::GraphSnapshot { provisional_from: None, ..snapshot };
     let freshness = Freshness { now, lag_ms: None, dropped: read.dropped(), notes: read.problems.clone() };
-    Ok((graph_document(&snapshot, &freshness), read.problems))
+    let document = graph_document(&snapshot, &freshness);
+    Ok(Answer { document, problems: read.problems, hint: String::new() })
 }
 
-fn ask_server(url: &str, filters: &Filters) -> Result<GraphDocument, Failure> {
+fn ask_server(url: &str, filters: &Filters) -> Result<Answer, Failure> {
     let url = format!("{}/api/v1/graph.json?{}", url.trim_end_matches('/'), filters.query_string(None));
     let agent =
         ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
@@ -161,8 +233,9 @@ fn ask_server(url: &str, filters: &Filters) -> Result<GraphDocument, Failure> {
         let message = document.as_ref().and_then(|document| document["error"]["message"].as_str());
         return Err(Failure::Usage(message.map_or(format!("{url}: answered {status}"), str::to_string)));
     }
-    serde_json::from_str(&body)
-        .map_err(|error| Failure::Usage(format!("{url}: the answer is no linchpin graph: {error}")))
+    let document = serde_json::from_str(&body)
+        .map_err(|error| Failure::Usage(format!("{url}: the answer is no linchpin graph: {error}")))?;
+    Ok(Answer { document, problems: Vec::new(), hint: String::new() })
 }
 
 fn print(document: &GraphDocument, args: &Args) -> Outcome {

@@ -42,10 +42,12 @@ enum Command {
     Demo(demo::Args),
     /// Make the spans of a simulated system: to a file, a Kafka topic or an OTLP endpoint.
     Generate(generate::Args),
-    /// Print the graph of trace files or of a running server.
-    Graph(graph::Args),
+    /// Print the graph of trace files, of a store or of a running server.
+    Graph(Box<graph::Args>),
     /// Print what the requests of trace files waited for, instant by instant.
     CriticalPaths(critical_paths::Args),
+    /// List, verify and export what a store keeps.
+    Store(store::Args),
     /// Measure the whole pipeline in process, from encoded messages held in memory.
     Bench(bench::Args),
     /// Print the effective configuration, check it, or write an example.
@@ -58,8 +60,9 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Generate(args) => generate::run(args),
-        Command::Graph(args) => graph::run(args),
+        Command::Graph(args) => graph::run(*args),
         Command::CriticalPaths(args) => critical_paths::run(args),
+        Command::Store(args) => store::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Config(args) => config::run(args),
     };

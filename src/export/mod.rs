@@ -10,6 +10,8 @@ pub mod schema;
 
 pub mod dot;
 pub mod json;
+pub mod sealed;
+pub mod store;
 pub mod text;
 pub mod timeline;
 

@@ -74,6 +74,11 @@ impl Histogram {
         }
     }
 
+    /// Buckets with values: index and count, by index. `docs/FORMAT.md` has the borders.
+    pub fn filled(&self) -> impl Iterator<Item = (u8, u64)> {
+        self.buckets.iter().copied().filter(|(_, count)| *count > 0)
+    }
+
     /// Mean in nanoseconds; `None` without values.
     pub fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum as f64 / self.count as f64)

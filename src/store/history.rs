@@ -74,6 +74,7 @@ impl History {
                     .insert(key, "it was damaged, and its file is in damaged/ of the store".to_string());
             }
         }
+        index.oldest_kept = index.dropped_before(&self.policy);
     }
 
     /// The store behind it.
@@ -261,8 +262,8 @@ impl History {
         self.read().oldest_kept
     }
 
-    /// The damaged buckets that lie in a range.
-    pub(super) fn damaged_in(&self, range: &Range<u32>) -> Vec<(BucketKey, String)> {
+    /// The damaged buckets that lie in a range of minutes, and that no roll-up stands for.
+    pub fn damaged_in(&self, range: &Range<u32>) -> Vec<(BucketKey, String)> {
         let index = self.read();
         let lies_in = |key: &BucketKey| key.start.0 < range.end && key.end().0 > range.start;
         let damaged = index.damaged.iter().filter(|(key, _)| lies_in(key) && !index.is_stood_for(key));

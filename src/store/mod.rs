@@ -15,6 +15,7 @@ mod resume;
 mod roll_up;
 mod sealer;
 mod timeline;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -25,3 +26,4 @@ pub use policy::Policy;
 pub use resume::{Resume, ResumedInput};
 pub use sealer::{MERGED, SealCounters, Sealer};
 pub use timeline::{Reading, SealedRangeError, Timeline};
+pub use verify::{Fault, Problem, Verification, verify};

@@ -26,7 +26,7 @@ fn wrong_usage_exits_2_and_tells_how() {
 #[test]
 fn version_and_help_exit_0_on_stdout() {
     assert!(stdout(&run(&["--version"])).contains(env!("CARGO_PKG_VERSION")));
-    for command in ["serve", "demo", "generate", "graph", "critical-paths", "bench", "config"] {
+    for command in ["serve", "demo", "generate", "graph", "critical-paths", "store", "bench", "config"] {
         let output = run(&[command, "--help"]);
         assert_eq!(code(&output), 0, "{command}");
         assert!(stdout(&output).contains("Usage"), "{command}");

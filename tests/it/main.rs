@@ -12,6 +12,9 @@ mod architecture;
 /// Exit codes and messages of commands on good, bad and missing input.
 mod cli;
 
+/// A store read without a server.
+mod store;
+
 /// The whole way from a topic to the graph.
 mod on_kafka;
 

@@ -13,7 +13,7 @@ use crate::graph::stats::{
     EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Totals,
 };
 use crate::lane::{Gap, Inputs};
-use crate::model::{FastMap, NodeId, Protocol};
+use crate::model::{FastMap, NodeId, Protocol, Symbols};
 
 const STRINGS: u32 = 1;
 const NODES: u32 = 2;
@@ -27,6 +27,25 @@ const INPUTS: u32 = 9;
 const GAPS: u32 = 10;
 const MEMBERS: u32 = 11;
 const POSITIONS: u32 = 64;
+
+/// The name of a section; `None` for those of newer versions.
+pub fn section_name(id: u32) -> Option<&'static str> {
+    Some(match id {
+        STRINGS => "strings",
+        NODES => "nodes",
+        TOTALS => "totals",
+        EDGES => "edges",
+        JOINED => "joined",
+        NODE_STATS => "node_stats",
+        FLOWS => "flows",
+        SERVICES => "services",
+        INPUTS => "inputs",
+        GAPS => "gaps",
+        MEMBERS => "members",
+        POSITIONS => "positions",
+        _ => return None,
+    })
+}
 
 /// What a bucket is sealed with besides its sums.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +84,42 @@ pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: 
     frame::write(header, &sections)
 }
 
+/// The bytes of a roll-up that is called `header` and made of `members`.
+///
+/// # Errors
+/// [`Damage`] of the first member that cannot be read.
+pub fn merged<'a>(header: &Header, members: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, Damage> {
+    let mut hashes = Hashes::new(Symbols::new(usize::MAX));
+    let mut bucket = Bucket::default();
+    let mut attached = Attachments::default();
+    for member in members {
+        Frame::open(member)?.add_to(&mut bucket, &mut hashes)?;
+        attached.members += 1;
+    }
+    Ok(encode(header, &bucket, &attached, &hashes))
+}
+
 impl Frame<'_> {
+    /// The bytes that its contents give when they are sealed again: its own, unless a fault wrote it.
+    ///
+    /// Sections that this version does not know are left out.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn sealed_again(&self) -> Result<Vec<u8>, Damage> {
+        let mut hashes = Hashes::new(Symbols::new(usize::MAX));
+        let mut bucket = Bucket::default();
+        self.add_to(&mut bucket, &mut hashes)?;
+        let attached =
+            Attachments { members: self.members()?, positions: self.positions()?, ..Attachments::default() };
+        Ok(encode(&self.header, &bucket, &attached, &hashes))
+    }
+
+    /// True where a newer version has put in more kinds of facts than this one can read.
+    pub fn has_unknown_sections(&self) -> bool {
+        self.sections().any(|(id, _)| section_name(id).is_none())
+    }
+
     /// Adds what the bucket says to `bucket`; the caps are those of nobody, as it was cut when it was sealed.
     ///
     /// # Errors

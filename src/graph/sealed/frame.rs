@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -21,6 +22,8 @@ pub const ALGORITHM_VERSION: u32 = 1;
 const FIXED: usize = 16;
 const DIGEST: usize = 32;
 const CHECKSUM: usize = 4;
+/// Length of `2026-11-25T18:01`.
+const START_TEXT: usize = 16;
 /// Sections from this id on say where the log was, not what was in it: they are not part of the digest.
 const FIRST_POSITION_SECTION: u32 = 64;
 
@@ -87,13 +90,57 @@ impl BucketKey {
     pub fn end(&self) -> Minute {
         Minute(self.start.0 + self.width.minutes())
     }
+
+    /// Its first minute as `2026-11-25T18:01Z`.
+    pub fn start_text(&self) -> String {
+        format!("{}Z", &crate::model::time::rfc3339(self.start.start_nanos())[..START_TEXT])
+    }
 }
 
 impl fmt::Display for BucketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let start = crate::model::time::rfc3339(self.start.start_nanos());
-        write!(f, "{} {} {}", self.lane, self.width.name(), start)
+        write!(f, "{} {} {}", self.lane, self.width.name(), self.start_text())
     }
+}
+
+impl FromStr for BucketKey {
+    type Err = KeyError;
+
+    /// Reads what is displayed; the start may be any RFC 3339 time on the grid of the width.
+    fn from_str(text: &str) -> Result<BucketKey, KeyError> {
+        let wrong = |reason| KeyError { text: text.to_string(), reason };
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        let [lane, width, start] = parts[..] else { return Err(wrong("it has not three parts")) };
+        let width = Width::ALL.into_iter().find(|known| known.name() == width);
+        let width = width.ok_or_else(|| wrong("its width is none of 1m, 10m, 1h, 1d"))?;
+        let start = minute_of(start).ok_or_else(|| wrong("its start is no whole minute"))?;
+        match width.start_of(start) == start {
+            true => Ok(BucketKey { lane: Arc::from(lane), width, start }),
+            false => Err(wrong("its start is not on the grid of its width")),
+        }
+    }
+}
+
+fn minute_of(text: &str) -> Option<Minute> {
+    let whole = match text.strip_suffix('Z') {
+        Some(short) if short.len() == START_TEXT => format!("{short}:00Z"),
+        _ => text.to_string(),
+    };
+    let since = humantime::parse_rfc3339(&whole).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let minute = Minute::of(u64::try_from(since.as_nanos()).ok()?);
+    (u128::from(minute.start_nanos()) == since.as_nanos()).then_some(minute)
+}
+
+/// Text that is no key of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{text}` names no bucket: {reason}; lane, width and start are wanted, as `merged 1m 2026-11-25T18:01Z`"
+)]
+pub struct KeyError {
+    /// As given.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
 }
 
 /// What is odd about a bucket; kept through roll-ups.
@@ -390,6 +437,18 @@ mod tests {
         let error = Frame::open(&newer).unwrap_err();
         assert_eq!(error, Damage::FutureVersion { found: 2, known: 1 });
         assert!(error.to_string().contains("read it with a newer one"));
+    }
+
+    #[test]
+    fn keys_are_read_as_they_are_shown() {
+        let key = header().key;
+        assert_eq!(key.to_string(), "merged 10m 2025-02-20T21:20Z");
+        assert_eq!(key.to_string().parse(), Ok(key.clone()));
+        assert_eq!("  merged\t10m 2025-02-20T21:20:00.000Z".parse(), Ok(key));
+        for wrong in ["merged 10m", "merged 2m 2025-02-20T21:20Z", "merged 10m 2025-02-20T21:21Z", "a 1m now"]
+        {
+            assert!(wrong.parse::<BucketKey>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

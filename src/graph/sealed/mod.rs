@@ -15,8 +15,9 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use codec::{Attachments, encode};
+pub use codec::{Attachments, encode, merged, section_name};
 pub use frame::{
-    ALGORITHM_VERSION, BucketKey, Damage, Digest, FORMAT_VERSION, Frame, Header, MAGIC, Marks, Width,
+    ALGORITHM_VERSION, BucketKey, Damage, Digest, FORMAT_VERSION, Frame, Header, KeyError, MAGIC, Marks,
+    Width,
 };
 pub use inputs::Positions;

@@ -73,6 +73,19 @@ impl Listing {
     }
 }
 
+/// All files below a folder, sorted; none where it is not there.
+pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut files = Vec::new();
+    for entry in entries(folder)? {
+        match is_folder(&entry) {
+            true => files.append(&mut files_below(&entry.path())?),
+            false => files.push(entry.path()),
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
 /// The buckets of which damaged files were set aside.
 pub(super) fn damaged(root: &Path) -> Result<BTreeSet<BucketKey>, StoreError> {
     let mut found = BTreeSet::new();

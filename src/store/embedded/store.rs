@@ -99,6 +99,27 @@ impl EmbeddedStore {
         index.iter().map(|(key, size)| (key.clone(), *size)).collect()
     }
 
+    /// The file of a bucket, whether it is there or not.
+    pub fn path_of(&self, key: &BucketKey) -> PathBuf {
+        BucketPaths::new(&self.root, key).bucket()
+    }
+
+    /// Files that were set aside as damaged, and then those of conflicting versions, each sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn kept_apart(&self) -> Result<[Vec<PathBuf>; 2], StoreError> {
+        Ok([
+            listing::files_below(&self.root.join(DAMAGED))?,
+            listing::files_below(&self.root.join(CONFLICTS))?,
+        ])
+    }
+
+    /// What lies in the folder and is not the store's.
+    pub fn strangers(&self) -> Vec<PathBuf> {
+        self.strangers.lock().expect(NOT_POISONED).iter().cloned().collect()
+    }
+
     /// The buckets of which damaged files were set aside, by this process or an earlier one.
     ///
     /// # Errors
