@@ -49,7 +49,10 @@ pub(super) fn run(args: Args) -> Outcome {
     log::init(&config.log).map_err(|error| Failure::Config(vec![error.to_string()]))?;
     let simulation = Simulation::new(args.simulated.scenario()?, args.simulated.seed);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(demo(args, config, simulation))
+    let outcome = runtime.block_on(demo(args, config, simulation));
+    // Dropping it would wait for stages that did not end in time.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn demo(args: Args, mut config: Config, simulation: Simulation) -> Outcome {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::answers::LiveAnswers;
 use super::config::ConfigArgs;
@@ -78,7 +79,10 @@ pub(super) fn run(args: Args) -> Outcome {
     }
     log::init(&config.log).map_err(|error| Failure::Config(vec![error.to_string()]))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    let outcome = runtime.block_on(serve(config));
+    // Dropping it would wait for stages that did not end in time, as on a disk that hangs.
+    runtime.shutdown_background();
+    outcome
 }
 
 async fn serve(config: Config) -> Outcome {
@@ -225,20 +229,37 @@ async fn wait_until(is_over: impl Fn() -> bool) {
 
 /// Waits for Ctrl-C or SIGTERM; the second one ends the process at once.
 pub(super) async fn interrupted() {
-    signal().await;
-    tokio::spawn(async {
-        signal().await;
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::warn!(%error, "signals cannot be listened to: the first one ends the process at once");
+            return std::future::pending().await;
+        }
+    };
+    signals.next().await;
+    tracing::info!("stopping: what is final is written first; a second signal ends it at once");
+    tokio::spawn(async move {
+        signals.next().await;
         std::process::exit(130);
     });
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return drop(tokio::signal::ctrl_c().await);
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
+/// Listened to from the first to the second: none that comes between them is missed.
+struct Signals {
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        let (interrupted, terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        Ok(Signals { interrupted, terminated })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
     }
 }

@@ -23,3 +23,15 @@ mod crash;
 
 /// Stores that cannot be opened, written, or read.
 mod store_trouble;
+
+/// Positions that the topic's retention took.
+mod retention;
+
+/// Partitions that stand still, and wrong clocks.
+mod clocks;
+
+/// SIGTERM, once and twice.
+mod shutdown;
+
+/// Answers as of an instant.
+mod as_of;

@@ -1,0 +1,74 @@
+//! Answers as of an instant: the same bytes whenever they are asked for, or a reason why there is none.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::http::Answer;
+use crate::support::linchpin::Linchpin;
+use crate::support::recorded::instant;
+use crate::support::sealed::{Reference, range};
+use crate::support::spans::{MILLI, now};
+use crate::support::wait::eventually;
+
+#[test]
+fn an_answer_as_of_an_instant_is_the_same_for_ever() {
+    let (reference, store) = (Reference::shared(), TempDir::new().unwrap());
+    let queries = [
+        format!("graph.json?{}&as_of={}", reference.range(), reference.sealed_by),
+        format!(
+            "graph.json?{}&as_of={}&level=operation",
+            range(reference.start + 180_000, 7),
+            reference.sealed_by
+        ),
+        format!("flows?{}&as_of={}", reference.range(), reference.sealed_by),
+    ];
+    let first = Linchpin::serve_on(&reference.config(""), store.path());
+    first.await_sealed(&reference.sealed_by);
+    let expected: Vec<Answer> = queries.iter().map(|query| ask(&first, query)).collect();
+    for answer in &expected {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.etag.as_ref().unwrap().starts_with('"'), "a strong tag: {answer:?}");
+        assert!(answer.body.contains("shop-gateway"), "{answer:?}");
+    }
+    assert_same(&first, &queries, &expected);
+    first.kill();
+
+    let second = Linchpin::serve_on(&reference.config(""), store.path());
+    assert_same(&second, &queries, &expected);
+    second.await_sealed(&reference.sealed_by);
+    assert_same(&second, &queries, &expected);
+}
+
+#[test]
+fn what_is_not_sealed_or_lies_beyond_is_refused_with_the_reason() {
+    let reference = Reference::shared();
+    let linchpin = Linchpin::serve(&reference.config(""));
+    linchpin.await_sealed(&reference.sealed_by);
+    let now = (now() / MILLI) as i64;
+    let open =
+        ask(&linchpin, &format!("graph.json?{}&as_of={}", range(now - 60_000, 1), instant(now + 120_000)));
+    assert_eq!((open.status, &*code(&open)), (409, "not_sealed"), "{open:?}");
+    assert!(open.body.contains("minutes are sealed up to"), "{open:?}");
+    let early = instant(reference.start + 600_000);
+    let beyond = ask(&linchpin, &format!("graph.json?{}&as_of={early}", reference.range()));
+    assert_eq!(beyond.status, 400, "{beyond:?}");
+    assert!(beyond.body.contains(&early), "{beyond:?}");
+}
+
+fn ask(linchpin: &Linchpin, query: &str) -> Answer {
+    eventually(query, || linchpin.get(&format!("/api/v1/{query}")))
+}
+
+fn code(answer: &Answer) -> String {
+    let body: Value = serde_json::from_str(&answer.body).unwrap();
+    body["error"]["code"].as_str().unwrap_or_default().to_string()
+}
+
+#[track_caller]
+fn assert_same(linchpin: &Linchpin, queries: &[String], expected: &[Answer]) {
+    for (query, expected) in queries.iter().zip(expected) {
+        let answer = ask(linchpin, query);
+        assert_eq!(answer.body, expected.body, "{query}");
+        assert_eq!((answer.status, answer.etag), (200, expected.etag.clone()), "{query}");
+    }
+}
