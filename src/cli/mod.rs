@@ -43,7 +43,7 @@ enum Command {
     /// Make the spans of a simulated system: to a file, a Kafka topic or an OTLP endpoint.
     Generate(generate::Args),
     /// Print the graph of trace files, of a store or of a running server.
-    Graph(graph::Args),
+    Graph(Box<graph::Args>),
     /// Print what the requests of trace files waited for, instant by instant.
     CriticalPaths(critical_paths::Args),
     /// List, verify and export what a store keeps.
@@ -60,7 +60,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Generate(args) => generate::run(args),
-        Command::Graph(args) => graph::run(args),
+        Command::Graph(args) => graph::run(*args),
         Command::CriticalPaths(args) => critical_paths::run(args),
         Command::Store(args) => store::run(args),
         Command::Bench(args) => bench::run(args),
