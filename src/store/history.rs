@@ -74,6 +74,7 @@ impl History {
                     .insert(key, "it was damaged, and its file is in damaged/ of the store".to_string());
             }
         }
+        index.oldest_kept = index.dropped_before(&self.policy);
     }
 
     /// The store behind it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cover::{Cover, Grid, Shape, Unknown, cover, is_whole_in};
+use super::policy::Policy;
 use crate::graph::sealed::{BucketKey, Width};
 use crate::model::Minute;
 
@@ -159,6 +160,16 @@ impl Index {
         old.iter().for_each(|key| drop(self.remove(key)));
         gone.extend(old);
         self.damaged.retain(|key, _| key.end() > oldest);
+    }
+
+    /// Where what an earlier process kept begins, if it is as old or as much as is kept: before that, it dropped something.
+    pub fn dropped_before(&self, policy: &Policy) -> Option<Minute> {
+        let first = self.keys().map(|(key, _)| key.start).min()?;
+        let newest = self.keys().map(|(key, _)| key.end()).max()?;
+        let day = Width::Day.minutes();
+        let is_old = first.0 < policy.oldest(newest).0.saturating_add(day) && newest.0 > policy.retention;
+        let is_much = self.bytes > policy.max_size / 10 * 9;
+        (is_old || is_much).then_some(first)
     }
 
     /// End of the bucket that ends first.

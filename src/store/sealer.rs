@@ -1,5 +1,6 @@
 //! Final minutes to sealed buckets, on disk and rolled up. One for the whole process; it runs on a thread of its own.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -54,6 +55,8 @@ pub struct Sealer {
     /// Names that did not fit when the last minute was sealed.
     overflowed: u64,
     newest: Option<Minute>,
+    /// Lanes by name, with their last final minute, whose roll-ups are made once the disk has their minutes.
+    to_roll_up: BTreeMap<Arc<str>, Minute>,
 }
 
 impl Sealer {
@@ -68,6 +71,7 @@ impl Sealer {
             counters,
             overflowed: 0,
             newest: None,
+            to_roll_up: BTreeMap::new(),
             timeline,
         }
     }
@@ -85,11 +89,8 @@ impl Sealer {
         }
         self.timeline.ledger.forget(&of, through);
         self.timeline.live.begin_behind(group, through);
+        self.to_roll_up.insert(lane.clone(), through);
         self.write();
-        if !self.is_waiting() {
-            roll_up::roll_up(&self.timeline, lane, through, &mut self.hashes);
-            self.write();
-        }
         self.newest = self.newest.max(Some(through));
         self.newest.into_iter().for_each(|newest| self.timeline.history.age(newest));
     }
@@ -99,16 +100,26 @@ impl Sealer {
         for lane in self.timeline.history.lanes() {
             let last = self.timeline.history.starts(&lane, Width::Minute, 0..u32::MAX).last().copied();
             if let Some(last) = last.map(Minute) {
-                roll_up::roll_up(&self.timeline, &lane, last, &mut self.hashes);
                 self.newest = self.newest.max(Some(last));
+                self.to_roll_up.insert(lane, last);
             }
         }
         self.write();
         self.newest.into_iter().for_each(|newest| self.timeline.history.age(newest));
     }
 
-    /// Writes what the disk has not taken yet; to be called again now and then while there is something.
+    /// Writes what the disk has not taken yet, and rolls it up; to be called again now and then while it waits.
     pub fn write(&mut self) {
+        self.flush();
+        if !self.is_waiting() && !self.to_roll_up.is_empty() {
+            for (lane, through) in std::mem::take(&mut self.to_roll_up) {
+                roll_up::roll_up(&self.timeline, &lane, through, &mut self.hashes);
+            }
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
         match self.timeline.history.flush() {
             Ok(conflicts) => {
                 for (key, kept) in conflicts {

@@ -207,6 +207,24 @@ fn retention_drops_what_is_old_and_says_so() {
 }
 
 #[test]
+fn what_retention_dropped_is_told_after_a_restart_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.store.retention = Duration::from_secs(2 * 24 * 3600);
+    let mut bench = Bench::new(&config, on_disk(&folder));
+    for minute in (0..5 * 1440).step_by(30) {
+        bench.record(&row(minute));
+        bench.seal(minute);
+    }
+    let oldest = bench.timeline.ends().unwrap().0;
+    drop(bench);
+    let bench = Bench::new(&config, on_disk(&folder));
+    assert!(bench.read(0, 7000).is_cut_by_retention);
+    let refused = bench.timeline.read_sealed(Minute(0), Minute(7000)).err();
+    assert!(matches!(refused, Some(SealedRangeError::NotKept { from }) if from == oldest), "{refused:?}");
+}
+
+#[test]
 fn size_drops_the_oldest_first_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();

@@ -89,7 +89,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Anything else that the system reports.
-    #[error("the store failed at `{}`: {cause}", path.display())]
+    #[error("the store failed at `{}` ({cause}): look at that file or folder, and at its disk", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -20,3 +20,6 @@ mod source;
 
 /// `kill -9` at any point: the sealed minutes are the same, byte for byte.
 mod crash;
+
+/// Stores that cannot be opened, written, or read.
+mod store_trouble;

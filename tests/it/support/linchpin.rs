@@ -1,11 +1,11 @@
 //! The real binary: `linchpin serve` as a process of its own, and single commands.
 
 use std::cell::OnceCell;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
 
 use linchpin::export::document::GraphDocument;
 use serde_json::Value;
@@ -19,7 +19,9 @@ pub struct Linchpin {
     child: Child,
     stdout: mpsc::Receiver<String>,
     url: OnceCell<String>,
-    folder: TempDir,
+    stderr: Option<JoinHandle<()>>,
+    log: Arc<Mutex<String>>,
+    _folder: TempDir,
 }
 
 /// How a server is started.
@@ -48,11 +50,13 @@ impl Launch<'_> {
             .arg(store)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(folder.path().join("stderr.log")).unwrap())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let stdout = lines(child.stdout.take().expect("it is piped"));
-        Linchpin { child, stdout, url: OnceCell::new(), folder }
+        let log = Arc::<Mutex<String>>::default();
+        let stderr = Some(keep(child.stderr.take().expect("it is piped"), log.clone()));
+        Linchpin { child, stdout, url: OnceCell::new(), stderr, log, _folder: folder }
     }
 
     /// Starts it and waits until it answers.
@@ -193,9 +197,12 @@ impl Linchpin {
 
     /// Waits for the end.
     pub fn await_end(&mut self) -> ExitStatus {
-        eventually("the server ends", || {
+        let status = eventually("the server ends", || {
             self.child.try_wait().unwrap().ok_or_else(|| "still running".to_string())
-        })
+        });
+        // Its last words are in the log.
+        self.stderr.take().into_iter().for_each(|stderr| stderr.join().unwrap());
+        status
     }
 
     /// Kills it without a farewell.
@@ -206,7 +213,7 @@ impl Linchpin {
 
     /// What it wrote to stderr so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("stderr.log")).unwrap_or_default()
+        self.log.lock().unwrap().clone()
     }
 }
 
@@ -281,6 +288,17 @@ fn lines(stdout: impl Read + Send + 'static) -> mpsc::Receiver<String> {
         }
     });
     receiver
+}
+
+/// Keeps all lines: a file of their own would be bounded by a limit that the server is given.
+fn keep(stderr: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut log = log.lock().unwrap();
+            log.push_str(&line);
+            log.push('\n');
+        }
+    })
 }
 
 /// A file that will hold a command's output, in a folder that is removed with it.

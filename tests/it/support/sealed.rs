@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use linchpin::graph::sealed::Frame;
 use serde_json::Value;
+use tempfile::TempDir;
 
-use super::linchpin::Linchpin;
+use super::broker::Broker;
+use super::linchpin::{Linchpin, config};
+use super::recorded::{self, Spread, instant};
 use super::wait::eventually;
 
 /// Bytes of the buckets by their paths below `buckets/`, as `merged/1m/20261125T1801Z.bucket`.
@@ -94,7 +98,100 @@ pub fn path(store: &Path, bucket: &str) -> PathBuf {
     store.join("buckets").join(bucket)
 }
 
+/// A recorded log on a topic, and what a run seals of it that nobody disturbs.
+pub struct Reference {
+    /// Its broker.
+    pub broker: &'static Broker,
+    /// Its topic.
+    pub topic: String,
+    /// Unix milliseconds of its beginning.
+    pub start: i64,
+    /// Where its last roll-up ends (RFC 3339).
+    pub sealed_by: String,
+    /// All of its buckets, of one lane.
+    pub buckets: Buckets,
+}
+
+impl Reference {
+    /// The one that the tests share which do not write to its topic.
+    pub fn shared() -> &'static Reference {
+        static SHARED: OnceLock<Reference> = OnceLock::new();
+        SHARED.get_or_init(|| Reference::new("reference"))
+    }
+
+    /// One of a test's own.
+    pub fn new(stem: &str) -> Reference {
+        const PARTITIONS: usize = 3;
+        let broker = Broker::shared();
+        let start = recorded::noon();
+        let log = recorded::log(start, Spread::Scattered, PARTITIONS, 3);
+        let topic = recorded::write(broker, stem, PARTITIONS, &log);
+        let sealed_by = recorded::sealed_by(start);
+        let mut reference = Reference { broker, topic, start, sealed_by, buckets: Buckets::new() };
+        let store = TempDir::new().unwrap();
+        let linchpin = Linchpin::serve_on(&reference.config(""), store.path());
+        linchpin.await_sealed(&reference.sealed_by);
+        assert!(linchpin.terminate().success());
+        reference.buckets = buckets(store.path());
+        reference
+    }
+
+    /// A configuration that reads it, with `more` (whole TOML sections) behind it.
+    pub fn config(&self, more: &str) -> String {
+        config(&self.broker.address(), &self.topic, "", more)
+    }
+
+    /// A store in which all of it is sealed.
+    pub fn sealed_store(&self) -> TempDir {
+        let store = TempDir::new().unwrap();
+        std::fs::write(store.path().join("FORMAT"), "linchpin-store 1\n").unwrap();
+        for (bucket, bytes) in &self.buckets {
+            let path = path(store.path(), bucket);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        store
+    }
+
+    /// The path of the minute that is so many before the newest one with a bucket.
+    pub fn minute(&self, before_newest: usize) -> &str {
+        let minutes: Vec<&String> = self.buckets.keys().filter(|path| path.contains("/1m/")).collect();
+        minutes[minutes.len() - 1 - before_newest]
+    }
+
+    /// `from=…&to=…` around all of it.
+    pub fn range(&self) -> String {
+        range(self.start, 30)
+    }
+
+    /// Waits until all of it is sealed, ends the server, and expects its very bytes.
+    #[track_caller]
+    pub fn assert_sealed_by(&self, linchpin: Linchpin, store: &Path) {
+        linchpin.await_sealed(&self.sealed_by);
+        assert!(linchpin.terminate().success(), "it ends well");
+        equal(&buckets(store), &self.buckets).unwrap_or_else(|differences| panic!("{differences}"));
+    }
+}
+
+/// `from=…&to=…` of so many minutes from `start` (Unix milliseconds).
+pub fn range(start: i64, minutes: i64) -> String {
+    format!("from={}&to={}", instant(start), instant(start + minutes * 60_000))
+}
+
+/// First instant of a minute's bucket (RFC 3339), by its path.
+pub fn start_of(bucket: &str) -> String {
+    let name = bucket.rsplit_once('/').expect("a lane and a width").1;
+    let (date, time) = (&name[..8], &name[9..13]);
+    let [year, month, day] = [&date[..4], &date[4..6], &date[6..]];
+    format!("{year}-{month}-{day}T{}:{}:00.000Z", &time[..2], &time[2..])
+}
+
 impl Linchpin {
+    /// The notes on what a graph lacks.
+    pub fn notes(&self, query: &str) -> Result<Vec<String>, String> {
+        Ok(self.graph(query)?.completeness.notes)
+    }
+
     /// The part `store` of the status.
     pub fn store(&self) -> Result<Value, String> {
         Ok(self.json("/api/v1/status")?["store"].clone())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::graph::sealed::{Frame, Marks, Width};
 use crate::model::Beginning;
 use crate::store::{Access, EmbeddedStore};
 
@@ -41,6 +42,18 @@ fn start(
     batch: usize,
     left: Option<usize>,
 ) {
+    start_at(store, logs, config, (workers, batch), left, (0, Beginning::OfLog));
+}
+
+/// The same; what was never read begins at an offset.
+fn start_at(
+    store: &Path,
+    logs: &[Vec<Sent>],
+    config: &Config,
+    (workers, batch): (usize, usize),
+    left: Option<usize>,
+    (first, first_beginning): (i64, Beginning),
+) {
     let disk = EmbeddedStore::open(store, Access::Write).unwrap();
     let history = History::new(Some(disk), Policy::from_config(config));
     let resume = Resume::find(&history, config).unwrap();
@@ -52,10 +65,10 @@ fn start(
     for input in 0..logs.len() {
         let name: Arc<str> = format!("test/{input}").into();
         let resumed = shared.resume.inputs.get(&name).map(|resumed| resumed.position.offset);
-        let (input_id, offset) = (input as InputId, resumed.unwrap_or(0));
+        let (input_id, offset) = (input as InputId, resumed.unwrap_or(first));
         offsets.push(offset as usize);
         send(SourceEvent::Assigned { input: input_id, name, expected: logs.len() }, input);
-        let beginning = if resumed.is_some() { Beginning::Resumed } else { Beginning::OfLog };
+        let beginning = if resumed.is_some() { Beginning::Resumed } else { first_beginning };
         send(SourceEvent::Started { input: input_id, offset, beginning }, input);
     }
     let mut left_records = left.unwrap_or(usize::MAX);
@@ -115,5 +128,32 @@ proptest! {
     ) {
         let mode = if is_keyed { LaneMode::Partition } else { LaneMode::Merged };
         check(mode, partitions, &stops);
+    }
+}
+
+#[test]
+fn a_first_start_in_the_middle_counts_like_the_others_once_it_can_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    let config = Config::default();
+    let logs = log(1, false);
+    start(&whole, &logs, &config, 1, 50, None);
+    let open = |bytes: &Vec<u8>| {
+        let frame = Frame::open(bytes).unwrap();
+        (frame.header.key.width, frame.header.key.start, frame.digest, frame.header.marks)
+    };
+    let expected: Vec<_> = files(&whole).values().map(open).collect();
+    let first = logs[0].len() / 3;
+    let at = logs[0][first].at;
+    for beginning in [Beginning::At(at), Beginning::OfWhatIsLeft] {
+        let late = folder.path().join(format!("{beginning:?}"));
+        start_at(&late, &logs, &config, (2, 20), None, (first as i64, beginning));
+        let mut minutes: Vec<_> = files(&late).values().map(open).collect();
+        minutes.retain(|minute| minute.0 == Width::Minute);
+        // M + G behind the first record, in whole minutes.
+        assert_eq!(minutes[0].1, Minute(((at + 150_000) as u64).div_ceil(60_000) as u32));
+        assert!(minutes[0].3.has(Marks::GAP), "it says what it cannot know");
+        assert!(minutes.len() > 3);
+        assert!(minutes[1..].iter().all(|minute| expected.contains(minute)), "{minutes:?} of {expected:?}");
     }
 }
