@@ -442,10 +442,10 @@ mod tests {
     #[test]
     fn keys_are_read_as_they_are_shown() {
         let key = header().key;
-        assert_eq!(key.to_string(), "merged 10m 2025-02-20T21:20Z");
+        assert_eq!(key.to_string(), "merged 10m 2025-02-19T21:20Z");
         assert_eq!(key.to_string().parse(), Ok(key.clone()));
-        assert_eq!("  merged\t10m 2025-02-20T21:20:00.000Z".parse(), Ok(key));
-        for wrong in ["merged 10m", "merged 2m 2025-02-20T21:20Z", "merged 10m 2025-02-20T21:21Z", "a 1m now"]
+        assert_eq!("  merged\t10m 2025-02-19T21:20:00.000Z".parse(), Ok(key));
+        for wrong in ["merged 10m", "merged 2m 2025-02-19T21:20Z", "merged 10m 2025-02-19T21:21Z", "a 1m now"]
         {
             assert!(wrong.parse::<BucketKey>().is_err(), "{wrong}");
         }
