@@ -72,9 +72,8 @@ impl Resume {
             let key = BucketKey { lane: lane.clone(), width: Width::Minute, start: Minute(start) };
             // A damaged one is set aside: the one before it serves as well.
             let Some(bytes) = history.load(&key)? else { continue };
-            let opened =
-                Frame::open(&bytes).and_then(|frame| Ok((frame.positions()?, frame.inputs()?, frame.header)));
-            let Ok((positions, counts, header)) = opened else { continue };
+            let opened = Frame::open(&bytes).and_then(|frame| Ok((frame.positions()?, frame.header)));
+            let Ok((positions, header)) = opened else { continue };
             if (header.algorithm, header.config) != (ALGORITHM_VERSION, config) {
                 self.notes.push(format!(
                     "the configuration or the version changed: lane {lane} is sealed with the new one from {} on",
@@ -84,9 +83,9 @@ impl Resume {
             let missing = (look_back - positions.look_back).max(0);
             let skipped = missing.unsigned_abs().div_ceil(MILLIS_PER_MINUTE.unsigned_abs());
             self.skipped = self.skipped.max(skipped as u32);
+            let counted = counted(history, &key, positions.look_back)?;
             for (name, position) in positions.inputs {
-                let counted = counts.0.get(&name).map_or(0, |counts| counts.last_offset.saturating_add(1));
-                let counted_to = counted.max(position.offset);
+                let counted_to = counted.get(&name).map_or(position.offset, |end| position.offset.max(*end));
                 let newer = ResumedInput { position, sealed: key.start, counted_to };
                 let known = self.inputs.entry(name).or_insert(newer);
                 if newer.sealed >= known.sealed {
@@ -112,4 +111,26 @@ impl Resume {
         }
         self.inputs.values_mut().for_each(|input| input.sealed = sealed);
     }
+}
+
+/// By the inputs' names, the offset behind the last record that is counted in the sealed minute `newest`, or in one
+/// before it that a start looks back on.
+fn counted(
+    history: &History,
+    newest: &BucketKey,
+    look_back: LogMillis,
+) -> Result<BTreeMap<Arc<str>, i64>, StoreError> {
+    let minutes = look_back.unsigned_abs().div_ceil(MILLIS_PER_MINUTE.unsigned_abs());
+    let first = newest.end().0.saturating_sub(u32::try_from(minutes).unwrap_or(u32::MAX));
+    let mut counted = BTreeMap::new();
+    for start in history.starts(&newest.lane, Width::Minute, first..newest.end().0) {
+        let key = BucketKey { start: Minute(start), ..newest.clone() };
+        let Some(bytes) = history.load(&key)? else { continue };
+        let Ok(inputs) = Frame::open(&bytes).and_then(|frame| frame.inputs()) else { continue };
+        for (name, counts) in inputs.0.into_iter().filter(|(_, counts)| counts.records > 0) {
+            let end: &mut i64 = counted.entry(name).or_default();
+            *end = (*end).max(counts.last_offset.saturating_add(1));
+        }
+    }
+    Ok(counted)
 }

@@ -12,7 +12,7 @@ use crate::support::spans::{MILLI, encode, now, order};
 use crate::support::wait::eventually;
 
 /// The shortest: a minute is final some seconds after its end.
-const SHORT: &str = "[sessions]\ngap = \"1s\"\nmax_life = \"1s\"\nevent_clamp = \"1s\"\n";
+const SHORT: &str = "[sessions]\ngap = \"1s\"\nmax_life = \"2s\"\nevent_clamp = \"1s\"\n";
 
 /// One partition is empty, one falls silent, and then a record comes that is a day old.
 #[test]

@@ -1,5 +1,6 @@
 //! The topic's retention took records that the store wants to go on from: the gap is told, and reading goes on.
 
+use linchpin::graph::sealed::Frame;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{Offset, TopicPartitionList};
@@ -58,9 +59,13 @@ fn check_status(linchpin: &Linchpin, reference: &Reference) {
 
 /// End of partition 0 as it was when the store was sealed.
 fn sealed_ends(reference: &Reference) -> i64 {
-    let newest = &reference.buckets[reference.minute(0)];
-    let frame = linchpin::graph::sealed::Frame::open(newest).unwrap();
-    frame.inputs().unwrap().0[&*format!("{}/0", reference.topic)].last_offset + 1
+    let name = format!("{}/0", reference.topic);
+    let minutes = reference.buckets.iter().filter(|(path, _)| path.contains("/1m/"));
+    let last = minutes.filter_map(|(_, bytes)| {
+        let inputs = Frame::open(bytes).unwrap().inputs().unwrap();
+        inputs.0.get(&*name).map(|counts| counts.last_offset)
+    });
+    last.max().expect("it has records") + 1
 }
 
 fn delete_records(broker: &Broker, topic: &str, before: i64) {
