@@ -72,6 +72,9 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
         ("client.id", "linchpin".to_owned()),
         // A rebalance takes only what moves, and a single partition can be placed anew without stopping the others.
         ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+        // A process that was killed holds its partitions until the group misses it; 45 s would be most of a restart.
+        ("session.timeout.ms", "10000".to_owned()),
+        ("heartbeat.interval.ms", "2000".to_owned()),
         ("queued.max.messages.kbytes", (queue >> 10).to_string()),
         ("fetch.message.max.bytes", queue.min(LARGEST_FETCH).to_string()),
         // An empty answer is what tells that a partition stands at its end; 500 ms would add to every edge's delay.
@@ -90,8 +93,10 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
         properties.set(name, value);
     }
     if properties.get("group.protocol") == Some("consumer") {
-        // There the broker assigns.
-        properties.remove("partition.assignment.strategy");
+        // There the broker assigns, and says how often it wants to be heard of.
+        for name in ["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms"] {
+            properties.remove(name);
+        }
     }
     fix(&mut properties, config);
     properties
