@@ -178,12 +178,12 @@ pub fn range(start: i64, minutes: i64) -> String {
     format!("from={}&to={}", instant(start), instant(start + minutes * 60_000))
 }
 
-/// First instant of a minute's bucket (RFC 3339), by its path.
+/// First minute of a bucket, as `2026-11-25T18:01`, by its path.
 pub fn start_of(bucket: &str) -> String {
     let name = bucket.rsplit_once('/').expect("a lane and a width").1;
     let (date, time) = (&name[..8], &name[9..13]);
     let [year, month, day] = [&date[..4], &date[4..6], &date[6..]];
-    format!("{year}-{month}-{day}T{}:{}:00.000Z", &time[..2], &time[2..])
+    format!("{year}-{month}-{day}T{}:{}", &time[..2], &time[2..])
 }
 
 impl Linchpin {
