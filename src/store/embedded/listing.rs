@@ -89,9 +89,9 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
 /// The buckets of which damaged files were set aside.
 pub(super) fn damaged(root: &Path) -> Result<BTreeSet<BucketKey>, StoreError> {
     let mut found = BTreeSet::new();
-    for of_lane in entries(&root.join(DAMAGED))? {
+    for of_lane in entries(&root.join(DAMAGED))?.into_iter().filter(is_folder) {
         let Some(lane) = lane_of(&of_lane.file_name()) else { continue };
-        for of_width in entries(&of_lane.path())? {
+        for of_width in entries(&of_lane.path())?.into_iter().filter(is_folder) {
             let Some(width) = width_of(&of_width.file_name()) else { continue };
             for file in entries(&of_width.path())? {
                 let start = damaged_of(&file.file_name(), width);
