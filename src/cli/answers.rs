@@ -39,12 +39,6 @@ impl LiveAnswers {
         if lag_ms > LAG_NOTED_MS {
             notes.push(format!("still catching up: reading is {} s behind the log", lag_ms / 1000));
         }
-        for partition in partitions.values().filter(|partition| partition.lost_offsets > 0) {
-            notes.push(format!(
-                "{}: {} records were gone before they were read",
-                partition.name, partition.lost_offsets
-            ));
-        }
         let connection = self.shared.telemetry.partitions.connection();
         notes.extend(connection.problem);
         Freshness { now, lag_ms: Some(lag_ms), dropped: dropped(&self.shared.telemetry), notes }
