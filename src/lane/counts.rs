@@ -82,15 +82,18 @@ impl Inputs {
 pub enum GapCause {
     /// The first start began in the middle of the log.
     Start,
-    /// The records were gone before they were read: retention, or a topic that was cut or recreated.
+    /// The records were gone before they were read: retention.
     Lost,
     /// The configuration changed, and with it how far a start has to look back.
     Configuration,
+    /// The log ended before the position in it: it was cut, or the topic was made anew.
+    Recreated,
 }
 
 impl GapCause {
     /// All causes, by number.
-    pub const ALL: [GapCause; 3] = [GapCause::Start, GapCause::Lost, GapCause::Configuration];
+    pub const ALL: [GapCause; 4] =
+        [GapCause::Start, GapCause::Lost, GapCause::Configuration, GapCause::Recreated];
 
     /// The name in JSON.
     pub fn name(self) -> &'static str {
@@ -98,6 +101,7 @@ impl GapCause {
             GapCause::Start => "start",
             GapCause::Lost => "lost",
             GapCause::Configuration => "configuration",
+            GapCause::Recreated => "recreated",
         }
     }
 }

@@ -74,6 +74,7 @@ impl Journal {
     pub fn skip(&mut self, cause: GapCause, first: i64) {
         let Some(position) = &mut self.position else { return };
         let lost = u64::try_from(first - position.offset.max(self.counted_to)).unwrap_or(0);
+        let cause = if first < position.offset { GapCause::Recreated } else { cause };
         position.offset = first;
         let before = self.hole.map_or(0, |(_, lost)| lost);
         self.hole = Some((cause, before + lost));

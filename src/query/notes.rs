@@ -52,15 +52,16 @@ fn gap(gap: &Gap) -> String {
         GapCause::Configuration => {
             format!("{input}: the configuration changed, minutes before {until} could not be told")
         }
+        GapCause::Recreated => format!(
+            "{input}: the log was cut or made anew before {until}: what was in it and not read is missing"
+        ),
         GapCause::Lost => {
             let since = gap.since.map_or_else(|| "its beginning".to_string(), time);
             let lost = match gap.offsets {
                 0 => "records that were counted already".to_string(),
                 n => format!("{n} offsets"),
             };
-            format!(
-                "{input}: {lost} between {since} and {until} were gone before they were read (retention, or a topic made anew)"
-            )
+            format!("{input}: {lost} between {since} and {until} were gone before they were read (retention)")
         }
     }
 }

@@ -125,7 +125,8 @@ fn odd_counts(counters: &Counters) -> [(u64, &'static str); 6] {
         ),
         (
             counters.log_gaps.get(),
-            "holes in the log: retention took records before they were read; read faster or keep the topic longer",
+            "holes in the log: retention took records before they were read, or the topic was made anew; read faster, or \
+             keep the topic longer",
         ),
         (
             counters.clamped_times.get(),

@@ -72,6 +72,8 @@ pub(super) struct Partition {
     pub(super) is_assigned: bool,
     /// When it was last placed.
     pub(super) placed_at: Option<Instant>,
+    /// True once this process has read a record of it, under this assignment or an earlier one.
+    pub(super) has_read: bool,
     taking: Taking,
     queue: Option<PartitionQueue<Context>>,
     is_ready: Arc<AtomicBool>,
@@ -115,6 +117,7 @@ impl Partition {
             refusal: None,
             is_assigned: false,
             placed_at: None,
+            has_read: false,
             taking,
             queue: None,
             is_ready: Arc::default(),
@@ -172,10 +175,12 @@ impl Partition {
                 first - 1
             ));
         } else if position > end {
-            // Cut or recreated, one cannot tell. From the end on nothing is counted twice.
-            self.position = end;
+            // Cut or recreated, one cannot tell. Of a start nothing behind the sealed minutes is counted yet, so all that
+            // is there may be read; later, from the end on nothing is counted twice.
+            let (whence, to) = if self.has_read { ("its end", end) } else { ("its beginning", first) };
+            self.position = to;
             self.scar = Some(format!(
-                "its log ends at {end}, before position {position}: it was cut or recreated; read on from its end"
+                "its log ends at {end}, before position {position}: it was cut or made anew; read on from {whence}"
             ));
         } else {
             return None;
@@ -231,6 +236,7 @@ impl Partition {
                     record::append(&mut batch, &message, self.taking.format, self.taking.max_record_size);
                     self.position = message.offset() + 1;
                     self.is_at_end = false;
+                    self.has_read = true;
                     self.refusal = None;
                     let time = batch.records.last().and_then(|record| record::millis(record.time));
                     self.advance(time);

@@ -46,6 +46,7 @@ impl Session<'_> {
             let position = self.reader.positions.get(place).copied();
             let mut partition =
                 Partition::new(input, place.clone(), self.taking(&place.topic), position, now);
+            partition.has_read = self.reader.read.contains(place);
             partition.split(&self.consumer, &self.thread);
             if position.is_none() {
                 self.reader.scout.ask(place, Question::Start);
@@ -87,6 +88,9 @@ impl Session<'_> {
         for place in places {
             let input = self.reader.inputs.of(place);
             let Some(partition) = self.partitions.remove(&input) else { continue };
+            if partition.has_read {
+                self.reader.read.insert(place.clone());
+            }
             // Only a start that is not known yet has no position: it is looked up again.
             if partition.stage != Stage::AwaitsStart {
                 self.reader.positions.insert(place.clone(), partition.position);

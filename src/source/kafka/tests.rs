@@ -390,7 +390,7 @@ fn a_hole_is_counted_and_reading_goes_on_behind_it() {
 }
 
 #[test]
-fn a_log_that_was_cut_is_read_on_from_its_end() {
+fn a_log_that_was_made_anew_is_read_from_its_beginning() {
     let cluster = cluster(1, 1);
     let producer = producer(&cluster);
     produce(&producer, 0, 10, 1_000, 1);
@@ -398,9 +398,9 @@ fn a_log_that_was_cut_is_read_on_from_its_end() {
     let mut seen = Seen::default();
     seen.until(&running.source.events[0], |seen| !seen.standing.is_empty());
     produce(&producer, 0, 2, 2_000, 1);
-    seen.until(&running.source.events[0], |seen| seen.count() == 2);
-    assert_eq!(seen.offsets(0), [10, 11]);
-    assert_eq!((seen.holes, seen.gone), (vec![(0, 10)], vec![]));
+    seen.until(&running.source.events[0], |seen| seen.count() == 12);
+    assert_eq!(seen.offsets(0), (0..12).collect::<Vec<_>>());
+    assert_eq!((seen.holes, seen.gone), (vec![(0, 0)], vec![]));
     assert_eq!(running.telemetry.counters.log_gaps.get(), 1);
     running.stop();
 }
