@@ -235,7 +235,8 @@ sections! {
         facts max_edges: usize = 400_000, between(1, 100_000_000);
     }
 
-    /// Sealed minutes, and how long they are kept. Ages count back from the newest sealed minute.
+    /// Sealed minutes, and how long they are kept. Ages count back from the newest sealed minute that
+    /// is not ahead of the wall clock.
     store: StoreConfig {
         /// Folder of the store; `auto` is `linchpin` in the platform's data folder, `none` keeps everything in memory.
         /// `auto`, so that history survives a restart without a thought; one process writes to a folder.

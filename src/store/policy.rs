@@ -6,7 +6,8 @@ use crate::config::Config;
 use crate::graph::sealed::Width;
 use crate::model::Minute;
 
-/// How long sealed buckets are kept. Ages count back from the newest sealed minute, not from a clock.
+/// How long sealed buckets are kept. Ages count back from the newest sealed minute, or from the wall
+/// clock where that minute is ahead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Minutes for which buckets of each width but the widest are kept beside their roll-ups.

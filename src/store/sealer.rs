@@ -79,7 +79,10 @@ impl Sealer {
     /// Seals the minutes of `group`, whose lane is called `lane`, up to `through`.
     ///
     /// A minute without a trace and without a record has no bucket.
-    pub fn seal(&mut self, group: GroupId, lane: &Arc<str>, through: Minute) {
+    ///
+    /// `now` is the wall clock's minute. It bounds what retention takes as the newest minute: a producer whose clock is
+    /// ahead must not make what is kept look old. It changes nothing that is sealed.
+    pub fn seal(&mut self, group: GroupId, lane: &Arc<str>, through: Minute, now: Minute) {
         let floor = self.timeline.live.sealed_through(group);
         let of = self.inputs_of(group);
         let mut minutes = self.timeline.ledger.minutes(&of, through);
@@ -92,11 +95,13 @@ impl Sealer {
         self.to_roll_up.insert(lane.clone(), through);
         self.write();
         self.newest = self.newest.max(Some(through));
-        self.newest.into_iter().for_each(|newest| self.timeline.history.age(newest));
+        self.age(now);
     }
 
     /// Catches up with roll-ups that an earlier run did not come to.
-    pub fn catch_up(&mut self) {
+    ///
+    /// `now` as for [`Sealer::seal`].
+    pub fn catch_up(&mut self, now: Minute) {
         for lane in self.timeline.history.lanes() {
             let last = self.timeline.history.starts(&lane, Width::Minute, 0..u32::MAX).last().copied();
             if let Some(last) = last.map(Minute) {
@@ -105,7 +110,11 @@ impl Sealer {
             }
         }
         self.write();
-        self.newest.into_iter().for_each(|newest| self.timeline.history.age(newest));
+        self.age(now);
+    }
+
+    fn age(&self, now: Minute) {
+        self.newest.into_iter().for_each(|newest| self.timeline.history.age(newest.min(now)));
     }
 
     /// Writes what the disk has not taken yet, and rolls it up; to be called again now and then while it waits.

@@ -20,6 +20,8 @@ struct Bench {
     writer: LaneWriter,
     sealer: Sealer,
     lane: Arc<str>,
+    /// The wall clock.
+    now: Minute,
 }
 
 impl Bench {
@@ -31,7 +33,7 @@ impl Bench {
         let history = History::new(disk, Policy::from_config(config));
         let timeline = Timeline::new(live, history, Arc::default());
         let sealer = Sealer::new(timeline.clone(), config, Arc::default());
-        Bench { symbols, timeline, writer, sealer, lane: Arc::from(MERGED) }
+        Bench { symbols, timeline, writer, sealer, lane: Arc::from(MERGED), now: Minute(u32::MAX) }
     }
 
     fn record(&mut self, row: &Row) {
@@ -41,7 +43,7 @@ impl Bench {
     fn seal(&mut self, through: u32) {
         for lane in 0..3 {
             if let Some(through) = self.writer.finish(GROUP, lane, Minute(through)) {
-                self.sealer.seal(GROUP, &self.lane, through);
+                self.sealer.seal(GROUP, &self.lane, through, self.now);
             }
         }
     }
@@ -222,6 +224,26 @@ fn what_retention_dropped_is_told_after_a_restart_too() {
     assert!(bench.read(0, 7000).is_cut_by_retention);
     let refused = bench.timeline.read_sealed(Minute(0), Minute(7000)).err();
     assert!(matches!(refused, Some(SealedRangeError::NotKept { from }) if from == oldest), "{refused:?}");
+}
+
+#[test]
+fn minutes_of_a_clock_that_is_ahead_make_nothing_look_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(&Config::default(), on_disk(&folder));
+    bench.now = Minute(20);
+    for minute in 0..20 {
+        bench.record(&row(minute));
+        bench.seal(minute);
+    }
+    // A year ahead of the wall clock, and of the retention.
+    let ahead = 365 * 1440;
+    bench.record(&row(ahead));
+    bench.seal(ahead);
+    assert_eq!(bench.calls(0, 20), 20);
+    drop(bench);
+    let mut later = Bench::new(&Config::default(), on_disk(&folder));
+    later.sealer.catch_up(Minute(21));
+    assert_eq!(later.calls(0, 20), 20, "after a restart too");
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::timing::{Stage, Timings, timed};
 use super::{Final, Shared};
+use crate::cli::now_nanos;
+use crate::model::Minute;
 use crate::store::Sealer;
 
 /// How often a store that took nothing is tried again.
@@ -24,12 +26,12 @@ impl SealWorker {
 
     /// Works until all lane workers are gone.
     pub fn run(mut self, finals: Receiver<Final>) {
-        self.sealer.catch_up();
+        self.sealer.catch_up(now());
         loop {
             match finals.recv_timeout(RETRY) {
                 Ok(Final { group, lane, through }) => {
                     let sealer = &mut self.sealer;
-                    timed(self.timings.as_deref(), Stage::Seal, || sealer.seal(group, &lane, through));
+                    timed(self.timings.as_deref(), Stage::Seal, || sealer.seal(group, &lane, through, now()));
                 }
                 Err(RecvTimeoutError::Timeout) if self.sealer.is_waiting() => self.sealer.write(),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -40,4 +42,8 @@ impl SealWorker {
             self.sealer.write();
         }
     }
+}
+
+fn now() -> Minute {
+    Minute::of(now_nanos())
 }

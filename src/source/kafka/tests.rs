@@ -381,6 +381,12 @@ fn a_hole_is_counted_and_reading_goes_on_behind_it() {
     assert_eq!(seen.started[&0], (3, Beginning::Resumed));
     assert_eq!(seen.holes, [(0, first)]);
     running.connection(is_well);
+    // The status is written now and then; it may still be that of a moment before.
+    let deadline = Instant::now() + PATIENCE;
+    while running.partition("otlp_spans/0").position < 200 {
+        assert!(Instant::now() < deadline, "{:?}", running.partition("otlp_spans/0"));
+        std::thread::yield_now();
+    }
     let status = running.partition("otlp_spans/0");
     assert_eq!(running.telemetry.counters.log_gaps.get(), 1);
     assert_eq!(status.lost_offsets, u64::try_from(first - 3).unwrap());
