@@ -2,16 +2,11 @@
 
 use crate::model::{LogMillis, Minute};
 
-/// G and M, in milliseconds of log time, and what a replay cannot know.
+/// G and M, in milliseconds of log time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spans {
     pub gap: LogMillis,
     pub max_life: LogMillis,
-    /// What begins before this may have begun before the replay did: it is no session, only a tail (ALGORITHMS 7).
-    ///
-    /// Such a trace is older than M where the first minute that counts begins, so nothing of it that counts was in its
-    /// session; one that begins later has all of G before it in the replay, so its beginning is seen for certain.
-    pub tainted_before: LogMillis,
 }
 
 /// A run of records of one trace without a gap of silence.
@@ -47,9 +42,8 @@ impl Chain {
                 Belongs::Tail(Minute::of_millis(at))
             }
             _ => {
-                let is_open = at >= spans.tainted_before;
-                *chain = Some(Chain { start: at, last: at, is_open });
-                if is_open { Belongs::NewSession } else { Belongs::Tail(Minute::of_millis(at)) }
+                *chain = Some(Chain { start: at, last: at, is_open: true });
+                Belongs::NewSession
             }
         }
     }

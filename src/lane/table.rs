@@ -58,11 +58,8 @@ pub struct LaneSize {
 }
 
 impl<S> Lane<S> {
-    /// An empty lane of a log that is read from its beginning, or from where a sealed minute says.
-    ///
-    /// `sealed` is the last minute that is sealed, of a replay.
-    pub fn new(config: &SessionsConfig, sealed: Option<Minute>, telemetry: Arc<Telemetry>) -> Lane<S> {
-        let max_life = config.max_life.as_millis() as LogMillis;
+    /// An empty lane.
+    pub fn new(config: &SessionsConfig, telemetry: Arc<Telemetry>) -> Lane<S> {
         Lane {
             slots: Vec::new(),
             free_slots: Vec::new(),
@@ -75,8 +72,7 @@ impl<S> Lane<S> {
             watermark: LogMillis::MIN,
             spans: Spans {
                 gap: config.gap.as_millis() as LogMillis,
-                max_life,
-                tainted_before: sealed.map_or(LogMillis::MIN, |sealed| sealed.end_millis() - max_life),
+                max_life: config.max_life.as_millis() as LogMillis,
             },
             event_clamp: config.event_clamp.as_millis() as LogMillis,
             quiet_ms: config.quiet.as_millis() as u64,
@@ -149,12 +145,6 @@ impl<S> Lane<S> {
             }
             session.shown = Some(show(session.shown.take(), parts));
         }
-    }
-
-    /// The log begins in the middle: what lies behind the end of `sealed` counts, as in a replay.
-    pub fn begin_behind(&mut self, sealed: Minute) {
-        let tainted_before = sealed.end_millis() - self.spans.max_life;
-        self.spans.tainted_before = self.spans.tainted_before.max(tainted_before);
     }
 
     /// Everything before it is decided.

@@ -66,7 +66,7 @@ fn config() -> SessionsConfig {
 
 /// Delivers a log: partitions interleaved by `picks`, the watermark told after every `batch` records.
 fn deliver(log: &[Arrival], picks: &[u32], batch: usize, now_step: u64) -> BTreeSet<PartKey> {
-    let mut lane: Lane<Vec<Part>> = Lane::new(&config(), None, Telemetry::new());
+    let mut lane: Lane<Vec<Part>> = Lane::new(&config(), Telemetry::new());
     let mut watermark = Watermark::default();
     let mut queues: BTreeMap<u32, std::collections::VecDeque<Arrival>> = BTreeMap::new();
     for arrival in log {
@@ -137,7 +137,7 @@ proptest! {
 }
 
 fn lane() -> Lane<Vec<Part>> {
-    Lane::new(&config(), None, Telemetry::new())
+    Lane::new(&config(), Telemetry::new())
 }
 
 fn push(lane: &mut Lane<Vec<Part>>, span: u64, at: LogMillis, now: u64) {
@@ -208,7 +208,7 @@ fn a_session_has_a_limit_and_what_is_cut_is_counted_whatever_the_order() {
     let telemetry = Telemetry::new();
     let run = |ids_in: &mut dyn Iterator<Item = u64>, telemetry: &Arc<Telemetry>| {
         let config = SessionsConfig { max_spans: 10, ..config() };
-        let mut lane: Lane<Vec<Part>> = Lane::new(&config, None, telemetry.clone());
+        let mut lane: Lane<Vec<Part>> = Lane::new(&config, telemetry.clone());
         for (at, span) in ids_in.enumerate() {
             push(&mut lane, span, at as i64, 0);
             lane.advance(at as i64, &mut |_| {});

@@ -118,7 +118,7 @@ impl LaneWorker {
         }
         let (sessions, telemetry) = (&self.sessions, &self.telemetry);
         self.lanes.entry(lane).or_insert_with(|| LaneState {
-            lane: Lane::new(sessions, sealed, telemetry.clone()),
+            lane: Lane::new(sessions, telemetry.clone()),
             group,
             name: name.clone(),
             own: Watermark::default(),
@@ -130,7 +130,6 @@ impl LaneWorker {
         let is_merged = self.routing.mode == LaneMode::Merged;
         for (id, state) in self.lanes.iter_mut().filter(|(lane, _)| is_merged || **lane == input) {
             if state.lane.watermark() == LogMillis::MIN {
-                state.lane.begin_behind(through);
                 self.sink.writer.begin_behind(*id, through);
                 self.live.begin_behind(state.group, through);
             }

@@ -93,7 +93,6 @@ impl<'a> Process<'a> {
             from.and_then(|(_, sealed)| sealed.log.positions.get(&name).copied())
         };
         let floor = from.map(|(minute, _)| minute);
-        let sealed = floor.filter(|_| rule == Rule::LookBack);
         let mut process = Process {
             log,
             rule,
@@ -105,7 +104,7 @@ impl<'a> Process<'a> {
             journals: Vec::new(),
             ledger: Ledger::default(),
             watermark: Watermark::default(),
-            lanes: (0..LANES).map(|_| Lane::new(&sessions, sealed, Telemetry::new())).collect(),
+            lanes: (0..LANES).map(|_| Lane::new(&sessions, Telemetry::new())).collect(),
             open: BTreeMap::new(),
         };
         for partition in 0..log.len() {
