@@ -27,6 +27,8 @@ struct Intake {
     held: VecDeque<(RecordTally, Vec<SpanRecord>)>,
     /// Records before the first one were not read, or are gone; told to the lanes once the first log time is known.
     is_cut: bool,
+    /// Log time of the first record.
+    first: Option<LogMillis>,
 }
 
 pub(super) struct DecodeWorker {
@@ -112,8 +114,9 @@ impl DecodeWorker {
                 for (record, value) in batch.iter() {
                     self.take_record(&batch, record, value);
                 }
-                let delivered = self.intakes.get(&batch.input).and_then(|intake| intake.clock.now());
-                if let Some(first) = delivered {
+                let intake = self.intakes.get(&batch.input);
+                let (first, delivered) = intake.map_or((None, None), |it| (it.first, it.clock.now()));
+                if let Some(first) = first {
                     self.begin(batch.input, first)?;
                 }
                 self.hand_over(batch.input, delivered)
@@ -141,6 +144,7 @@ impl DecodeWorker {
                 journal,
                 held: VecDeque::new(),
                 is_cut: false,
+                first: None,
             }
         });
     }
@@ -233,6 +237,7 @@ impl DecodeWorker {
         counters.refuted_jumps.add(u64::from(stamp.is_refuted));
         let Some(intake) = self.intakes.get_mut(&input) else { return };
         intake.journal.enter(stamp);
+        intake.first.get_or_insert(stamp.at);
         let at = stamp.at;
         for mut record in spans.drain(..) {
             match intake.shed.admit(at, &mut record) {

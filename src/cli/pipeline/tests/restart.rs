@@ -147,7 +147,7 @@ fn a_first_start_in_the_middle_counts_like_the_others_once_it_can_know() {
     let at = logs[0][first].at;
     for beginning in [Beginning::At(at), Beginning::OfWhatIsLeft] {
         let late = folder.path().join(format!("{beginning:?}"));
-        start_at(&late, &logs, &config, (2, 20), None, (first as i64, beginning));
+        start_at(&late, &logs, &config, (2, 4_000), None, (first as i64, beginning));
         let mut minutes: Vec<_> = files(&late).values().map(open).collect();
         minutes.retain(|minute| minute.0 == Width::Minute);
         // M + G behind the first record, in whole minutes.
