@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::LogMillis;
+use crate::model::{LogMillis, Minute};
 use crate::telemetry::Reason;
 
 /// Counts by [`Reason`].
@@ -119,4 +119,13 @@ pub struct Gap {
     pub until: LogMillis,
     /// Offsets that are missing, where they can be told.
     pub offsets: u64,
+}
+
+impl Gap {
+    /// True where part of it lies in the minutes from `from` to before `to`.
+    pub fn touches(&self, from: Minute, to: Minute) -> bool {
+        let (from, to) = (from.start_millis(), to.start_millis());
+        self.since.is_none_or(|since| since < to)
+            && (self.until > from || self.since.is_some_and(|since| since >= from))
+    }
 }

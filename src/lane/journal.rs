@@ -80,9 +80,9 @@ impl Journal {
         self.hole = Some((cause, before + lost));
     }
 
-    /// The log begins in the middle: what lies up to `until` cannot be told.
-    pub fn begin_behind(&mut self, until: LogMillis) {
-        let gap = Gap { input: self.name.clone(), cause: GapCause::Start, since: None, until, offsets: 0 };
+    /// What lies from `since`, or from the beginning, up to `until` cannot be told.
+    pub fn miss(&mut self, cause: GapCause, since: Option<LogMillis>, until: LogMillis) {
+        let gap = Gap { input: self.name.clone(), cause, since, until, offsets: 0 };
         self.minute(Minute::of_millis(until)).gaps.insert(gap);
     }
 

@@ -48,7 +48,7 @@ impl LogMinute {
 pub struct SealedInputs {
     /// Counters of the inputs that delivered records.
     pub counts: Inputs,
-    /// Gaps.
+    /// Gaps that touch the minute, or end where it begins.
     pub gaps: BTreeSet<Gap>,
     /// True where a local clock decided about a record.
     pub is_irreproducible: bool,
@@ -63,6 +63,14 @@ struct InputLedger {
     /// Last minute whose look-back a record reached, and the position before that record.
     crossings: BTreeMap<Minute, Position>,
     current: Option<Position>,
+}
+
+impl InputLedger {
+    /// The gaps that touch the minutes from `from` to before `to`, and end where nothing is sealed yet.
+    fn gaps(&self, from: Minute, to: Minute) -> impl Iterator<Item = Gap> {
+        let gaps = self.minutes.values().flat_map(|log_minute| &log_minute.gaps);
+        gaps.filter(move |gap| gap.touches(from, to)).cloned()
+    }
 }
 
 /// What a worker adds for one input.
@@ -124,6 +132,8 @@ impl Ledger {
                 sealed.gaps.extend(log_minute.gaps.iter().cloned());
                 sealed.is_irreproducible |= log_minute.is_irreproducible;
             }
+            // A minute is sealed when every input is read beyond it, so every gap that touches it is known by then.
+            sealed.gaps.extend(ledger.gaps(minute, Minute(minute.0.saturating_add(1))));
             let crossing = ledger.crossings.range(minute..).next().map(|(_, position)| *position);
             if let Some(position) = crossing.or(ledger.current) {
                 sealed.positions.insert(ledger.name.clone(), position);
@@ -141,14 +151,14 @@ impl Ledger {
         }
     }
 
-    /// Everything delivered in the log minutes from `from` to before `to` and not sealed yet.
+    /// Everything delivered in the log minutes from `from` to before `to` and not sealed yet, and the gaps in them.
     pub fn open(&self, from: Minute, to: Minute) -> SealedInputs {
         let mut open = SealedInputs::default();
         for ledger in self.lock().values() {
             for log_minute in ledger.minutes.range(from..to.max(from)).map(|(_, log_minute)| log_minute) {
                 open.counts.0.entry(ledger.name.clone()).or_default().merge(&log_minute.counts);
-                open.gaps.extend(log_minute.gaps.iter().cloned());
             }
+            open.gaps.extend(ledger.gaps(from, to));
         }
         open
     }

@@ -33,6 +33,11 @@ impl Minute {
         u64::from(self.0) * NANOS_PER_MINUTE
     }
 
+    /// First millisecond of the minute.
+    pub fn start_millis(self) -> LogMillis {
+        i64::from(self.0) * MILLIS_PER_MINUTE
+    }
+
     /// First millisecond after the minute.
     pub fn end_millis(self) -> LogMillis {
         (i64::from(self.0) + 1) * MILLIS_PER_MINUTE

@@ -1,5 +1,7 @@
 //! Why an answer is not whole, in words.
 
+use std::collections::BTreeSet;
+
 use crate::graph::sealed::Marks;
 use crate::lane::{Gap, GapCause};
 use crate::model::LogMillis;
@@ -16,10 +18,7 @@ pub(super) fn notes(reading: &Reading) -> Vec<String> {
         notes
             .push("the range begins before what is kept; see store.retention and store.max_size".to_string());
     }
-    notes.extend(reading.bucket.gaps.iter().take(MOST_GAPS).map(gap));
-    if reading.bucket.gaps.len() > MOST_GAPS {
-        notes.push(format!("and {} more gaps in the log", reading.bucket.gaps.len() - MOST_GAPS));
-    }
+    notes.extend(gaps(&reading.bucket.gaps));
     for (key, problem) in &reading.damaged {
         notes.push(format!("the sealed bucket {key} is missing: {problem}"));
     }
@@ -39,29 +38,104 @@ pub(super) fn notes(reading: &Reading) -> Vec<String> {
             totals.other_calls
         ));
     }
+    if totals.cut_traces > 0 {
+        notes.push(format!(
+            "{} traces have more spans than sessions.max_spans: the rest of them is not counted",
+            totals.cut_traces
+        ));
+    }
     notes
 }
 
-fn gap(gap: &Gap) -> String {
-    let time = |at: LogMillis| rfc3339(u64::try_from(at).unwrap_or(0).saturating_mul(NANOS_PER_MILLI));
-    let (input, until) = (&gap.input, time(gap.until));
-    match gap.cause {
+/// Gaps of one cause are told together where a start makes one of every input; lost records are told one by one.
+fn gaps(gaps: &BTreeSet<Gap>) -> Vec<String> {
+    let of = |cause: GapCause| gaps.iter().filter(move |gap| gap.cause == cause).collect::<Vec<_>>();
+    let mut notes = Vec::new();
+    for cause in [GapCause::Start, GapCause::Configuration, GapCause::Recreated] {
+        let gaps = of(cause);
+        notes.extend(gaps.iter().map(|gap| gap.until).max().map(|until| of_start(cause, &gaps, until)));
+    }
+    let lost = of(GapCause::Lost);
+    notes.extend(lost.iter().take(MOST_GAPS).map(|gap| of_loss(gap)));
+    if lost.len() > MOST_GAPS {
+        notes.push(format!("and {} more gaps in the log", lost.len() - MOST_GAPS));
+    }
+    notes
+}
+
+fn of_start(cause: GapCause, gaps: &[&Gap], until: LogMillis) -> String {
+    let inputs: BTreeSet<&str> = gaps.iter().map(|gap| &*gap.input).collect();
+    let first = inputs.first().copied().unwrap_or_default();
+    let inputs = match inputs.len() {
+        1 => first.to_string(),
+        n => format!("{first} and {} more", n - 1),
+    };
+    let until = time(until);
+    match cause {
         GapCause::Start => {
-            format!("{input}: reading began in the middle of the log, nothing before {until} is known")
+            format!("{inputs}: reading began in the middle of the log, nothing before {until} is known")
         }
         GapCause::Configuration => {
-            format!("{input}: the configuration changed, minutes before {until} could not be told")
+            let since = gaps.iter().filter_map(|gap| gap.since).min().map_or_else(String::new, time);
+            format!(
+                "{inputs}: sessions may be longer since the configuration changed, the minutes from {since} to \
+                 {until} could not be told"
+            )
         }
-        GapCause::Recreated => format!(
-            "{input}: the log was cut or made anew before {until}: what was in it and not read is missing"
+        _ => format!(
+            "{inputs}: the log was cut or made anew before {until}: what was in it and not read is missing"
         ),
-        GapCause::Lost => {
-            let since = gap.since.map_or_else(|| "its beginning".to_string(), time);
-            let lost = match gap.offsets {
-                0 => "records that were counted already".to_string(),
-                n => format!("{n} offsets"),
-            };
-            format!("{input}: {lost} between {since} and {until} were gone before they were read (retention)")
+    }
+}
+
+fn of_loss(gap: &Gap) -> String {
+    let since = gap.since.map_or_else(|| "its beginning".to_string(), time);
+    let lost = match gap.offsets {
+        0 => "records that were counted already".to_string(),
+        n => format!("{n} offsets"),
+    };
+    let (input, until) = (&gap.input, time(gap.until));
+    format!("{input}: {lost} between {since} and {until} were gone before they were read (retention)")
+}
+
+fn time(at: LogMillis) -> String {
+    rfc3339(u64::try_from(at).unwrap_or(0).saturating_mul(NANOS_PER_MILLI))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_start_misses_is_one_note_and_every_loss_is_one() {
+        let of = |cause, input: &str, since, until, offsets| Gap {
+            input: input.into(),
+            cause,
+            since,
+            until,
+            offsets,
+        };
+        let mut all = BTreeSet::new();
+        for input in ["t/0", "t/1", "t/2"] {
+            all.insert(of(GapCause::Start, input, None, 120_000, 0));
+            all.insert(of(GapCause::Configuration, input, Some(60_000), 180_000, 0));
         }
+        all.insert(of(GapCause::Recreated, "u/0", Some(0), 1_000, 0));
+        all.extend((0..7).map(|n| of(GapCause::Lost, "t/0", Some(n), n + 1_000, 7)));
+        let notes = gaps(&all);
+        assert_eq!(
+            notes[..4],
+            [
+                "t/0 and 2 more: reading began in the middle of the log, nothing before 1970-01-01T00:02:00.000Z is \
+                 known",
+                "t/0 and 2 more: sessions may be longer since the configuration changed, the minutes from \
+                 1970-01-01T00:01:00.000Z to 1970-01-01T00:03:00.000Z could not be told",
+                "u/0: the log was cut or made anew before 1970-01-01T00:00:01.000Z: what was in it and not read is \
+                 missing",
+                "t/0: 7 offsets between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:01.000Z were gone before they \
+                 were read (retention)",
+            ]
+        );
+        assert_eq!((notes.len(), &*notes[8]), (9, "and 2 more gaps in the log"));
     }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::cover::Shape;
-use super::embedded::{EmbeddedStore, Put, StoreError};
-use super::index::{Block, Index, Plan};
+use super::embedded::{Access, EmbeddedStore, Put, StoreError};
+use super::index::{Block, Index, Plan, Planned};
 use super::policy::Policy;
-use crate::graph::sealed::{BucketKey, Frame, Width};
+use crate::graph::sealed::{BucketKey, Damage, Frame, Width};
 use crate::model::Minute;
 
 /// What is kept, for the status.
@@ -166,6 +166,31 @@ impl History {
         }
     }
 
+    /// What `read` finds in a planned bucket; `None` where it is not there any more, or damaged, which is noted then.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub(super) fn with<T>(
+        &self,
+        (key, bytes): Planned,
+        read: impl FnOnce(&Frame<'_>) -> Result<T, Damage>,
+    ) -> Result<Option<T>, StoreError> {
+        let bytes = match bytes {
+            Some(bytes) => bytes,
+            None => match self.load(&key)? {
+                Some(bytes) => bytes,
+                None => return Ok(None),
+            },
+        };
+        match Frame::open(&bytes).and_then(|frame| read(&frame)) {
+            Ok(found) => Ok(Some(found)),
+            Err(damage) => {
+                self.set_aside(&key, damage.to_string());
+                Ok(None)
+            }
+        }
+    }
+
     /// The bytes of a bucket, verified when they were read from disk; `None` where it is not there any more, or damaged.
     ///
     /// # Errors
@@ -179,7 +204,7 @@ impl History {
         let bytes: Arc<[u8]> = match disk.load(key) {
             Ok(Some(bytes)) => bytes.into(),
             Ok(None) => {
-                self.write().remove(key);
+                self.miss(disk, key)?;
                 return Ok(None);
             }
             Err(error @ (StoreError::Damaged { .. } | StoreError::FutureFormat { .. })) => {
@@ -200,6 +225,20 @@ impl History {
         }
         index.shrink_cache(self.policy.memory);
         Ok(Some(bytes))
+    }
+
+    /// The file of a bucket is not there.
+    fn miss(&self, disk: &EmbeddedStore, key: &BucketKey) -> Result<(), StoreError> {
+        match disk.access() {
+            // Whoever writes rolled it up or dropped it.
+            Access::Read => self.refresh(),
+            // What this process deletes is not in the index any more.
+            Access::Write if self.read().block(key).is_some() => {
+                self.set_aside(key, "its file is gone".to_string());
+                Ok(())
+            }
+            Access::Write => Ok(()),
+        }
     }
 
     /// Leaves a damaged bucket out from now on.
@@ -257,7 +296,12 @@ impl History {
         size
     }
 
-    /// Everything before it is gone; `None` while nothing was dropped by this process.
+    /// First minute of what is kept; `None` while nothing is sealed.
+    pub(super) fn first(&self) -> Option<Minute> {
+        self.read().first()
+    }
+
+    /// Everything before it was dropped by the retention; `None` while nothing was.
     pub(super) fn oldest_kept(&self) -> Option<Minute> {
         self.read().oldest_kept
     }

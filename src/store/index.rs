@@ -35,17 +35,25 @@ pub(super) struct Index {
     pub unwritten: BTreeSet<BucketKey>,
     pub bytes: u64,
     pub cached: u64,
-    /// Everything before is gone.
+    /// Everything before it is gone, as the retention took part of what was there.
     pub oldest_kept: Option<Minute>,
+    /// Up to where the retention has dropped buckets.
+    dropped_to: Option<Minute>,
     pub is_limited_by_size: bool,
     /// Buckets that turned out to be damaged, with what is wrong.
     pub damaged: BTreeMap<BucketKey, String>,
 }
 
+/// A bucket to be read, with its bytes where they are in memory.
+pub(super) type Planned = (BucketKey, Option<Arc<[u8]>>);
+
 /// The buckets that answer for a range.
 pub(super) struct Plan {
-    /// In order of lanes and time, with their bytes where they are in memory.
-    pub blocks: Vec<(BucketKey, Option<Arc<[u8]>>)>,
+    /// In order of lanes and time.
+    pub blocks: Vec<Planned>,
+    /// The first bucket behind the range in each lane: it has the gaps that reach into the range from behind, where no
+    /// bucket of the range has them.
+    pub next: Vec<Planned>,
     /// The range they cover, at least that asked for.
     pub range: Range<u32>,
 }
@@ -86,9 +94,11 @@ impl Index {
     }
 
     pub fn plan(&self, range: Range<u32>) -> Result<Plan, BucketKey> {
-        let mut plan = Plan { blocks: Vec::new(), range: range.clone() };
+        let mut plan = Plan { blocks: Vec::new(), next: Vec::new(), range: range.clone() };
+        let key =
+            |lane: &Arc<str>, width, start| BucketKey { lane: lane.clone(), width, start: Minute(start) };
         for (lane, grid) in &self.lanes {
-            let key = |width, start| BucketKey { lane: lane.clone(), width, start: Minute(start) };
+            let key = |width, start| key(lane, width, start);
             let found: Cover =
                 cover(grid, range.clone()).map_err(|Unknown(width, start)| key(width, start))?;
             plan.range = plan.range.start.min(found.range.start)..plan.range.end.max(found.range.end);
@@ -96,6 +106,15 @@ impl Index {
                 let bytes = grid[width as usize].get(&start).and_then(|block| block.bytes.clone());
                 plan.blocks.push((key(width, start), bytes));
             }
+        }
+        for (lane, grid) in &self.lanes {
+            let behind = Width::ALL.into_iter().filter_map(|width| {
+                let (start, block) = grid[width as usize].range(plan.range.end..).next()?;
+                Some((*start, width, block))
+            });
+            let next = behind.min_by_key(|(start, width, _)| (*start, *width));
+            plan.next
+                .extend(next.map(|(start, width, block)| (key(lane, width, start), block.bytes.clone())));
         }
         Ok(plan)
     }
@@ -137,9 +156,10 @@ impl Index {
     /// Drops everything before `oldest`. Of a roll-up that reaches over it the later part stays: in finer buckets
     /// where they are there, else in itself.
     pub fn drop_before(&mut self, oldest: Minute, gone: &mut Vec<BucketKey>) {
-        if self.oldest_kept.is_some_and(|kept| kept >= oldest) {
+        if self.dropped_to.is_some_and(|dropped_to| dropped_to >= oldest) {
             return;
         }
+        self.dropped_to = Some(oldest);
         let is_old = |key: &BucketKey, grid: &Grid<Block>, shape: &Shape| {
             let span = key.start.0..key.end().0;
             let finer = (key.width as usize).checked_sub(1).map(|finer| &grid[finer]);
@@ -154,22 +174,30 @@ impl Index {
             })
             .map(|(key, _)| key)
             .collect();
-        if !old.is_empty() {
-            self.oldest_kept = Some(oldest);
-        }
+        let has_dropped = !old.is_empty();
         old.iter().for_each(|key| drop(self.remove(key)));
         gone.extend(old);
+        if has_dropped {
+            // A roll-up that reaches over `oldest` still has what lies before.
+            self.oldest_kept = Some(self.first().map_or(oldest, |first| first.min(oldest)));
+        }
         self.damaged.retain(|key, _| key.end() > oldest);
     }
 
     /// Where what an earlier process kept begins, if it is as old or as much as is kept: before that, it dropped something.
     pub fn dropped_before(&self, policy: &Policy) -> Option<Minute> {
-        let first = self.keys().map(|(key, _)| key.start).min()?;
+        let first = self.first()?;
         let newest = self.keys().map(|(key, _)| key.end()).max()?;
         let day = Width::Day.minutes();
         let is_old = first.0 < policy.oldest(newest).0.saturating_add(day) && newest.0 > policy.retention;
         let is_much = self.bytes > policy.max_size / 10 * 9;
         (is_old || is_much).then_some(first)
+    }
+
+    /// First minute of what is there.
+    pub fn first(&self) -> Option<Minute> {
+        let firsts = self.lanes.values().flatten().filter_map(|blocks| blocks.keys().next());
+        firsts.min().map(|start| Minute(*start))
     }
 
     /// End of the bucket that ends first.

@@ -31,6 +31,8 @@ pub struct Resume {
     pub skipped: u32,
     /// What is worth a word: another configuration, other lanes.
     pub notes: Vec<String>,
+    /// Lanes that were sealed with another configuration or version, and the minute behind that.
+    changed: Vec<(Arc<str>, Minute)>,
 }
 
 impl Resume {
@@ -52,6 +54,7 @@ impl Resume {
             resume.level();
         }
         let skipped = resume.skipped;
+        resume.note_changes();
         resume.inputs.values_mut().for_each(|input| input.sealed.0 += skipped);
         Ok(resume)
     }
@@ -75,10 +78,7 @@ impl Resume {
             let opened = Frame::open(&bytes).and_then(|frame| Ok((frame.positions()?, frame.header)));
             let Ok((positions, header)) = opened else { continue };
             if (header.algorithm, header.config) != (ALGORITHM_VERSION, config) {
-                self.notes.push(format!(
-                    "the configuration or the version changed: lane {lane} is sealed with the new one from {} on",
-                    crate::model::time::rfc3339(key.end().start_nanos()),
-                ));
+                self.changed.push((lane.clone(), key.end()));
             }
             let missing = (look_back - positions.look_back).max(0);
             let skipped = missing.unsigned_abs().div_ceil(MILLIS_PER_MINUTE.unsigned_abs());
@@ -95,6 +95,20 @@ impl Resume {
             return Ok(());
         }
         Ok(())
+    }
+
+    fn note_changes(&mut self) {
+        for (lane, end) in std::mem::take(&mut self.changed) {
+            let first = Minute(end.0 + self.skipped);
+            let untold = match self.skipped {
+                0 => String::new(),
+                n => format!("; the {n} minutes before cannot be told, as sessions may be longer now"),
+            };
+            self.notes.push(format!(
+                "the configuration or the version changed: lane {lane} is sealed with the new one from {} on{untold}",
+                crate::model::time::rfc3339(first.start_nanos()),
+            ));
+        }
     }
 
     /// All inputs of a merged lane go on behind one minute.

@@ -1,6 +1,5 @@
 //! All minutes as one: open ones, final ones that wait to be sealed, sealed ones and their roll-ups.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::history::{History, HistorySize};
 use super::index::Plan;
 use super::policy::Policy;
 use crate::config::Config;
-use crate::graph::sealed::{BucketKey, Frame, Marks};
+use crate::graph::sealed::{BucketKey, Marks};
 use crate::graph::{Bucket, Hashes, LiveGraph, LiveSize};
 use crate::lane::Ledger;
 use crate::model::{Minute, Symbols};
@@ -59,11 +58,19 @@ pub enum SealedRangeError {
         /// First minute after it.
         to: Minute,
     },
-    /// Part of it is not kept any more.
-    #[error("not kept any more")]
+    /// It begins before what is kept.
+    #[error("not kept")]
     NotKept {
-        /// First minute that is kept.
+        /// First minute of what is kept.
         from: Minute,
+    },
+    /// A sealed bucket of it is damaged or was taken away.
+    #[error("damaged")]
+    Damaged {
+        /// Which bucket.
+        key: BucketKey,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The disk cannot be read.
     #[error(transparent)]
@@ -86,9 +93,19 @@ impl Timeline {
     /// # Errors
     /// Where the disk cannot be read.
     pub fn read(&self, from: Minute, to: Minute) -> Result<Reading, StoreError> {
+        let asked = from.0..to.0.max(from.0);
+        loop {
+            if let Some(reading) = self.try_read(asked.clone())? {
+                return Ok(reading);
+            }
+        }
+    }
+
+    /// `None` where a bucket went away while it was read: rolled up, dropped, or damaged. Each time fewer are left.
+    fn try_read(&self, asked: Range<u32>) -> Result<Option<Reading>, StoreError> {
         let mut reader = Reader::new(self.live.symbols());
         // Whatever has to be read from disk for the plan is read here, before anything is locked.
-        let mut range = self.history.plan(from.0..to.0.max(from.0))?.range;
+        let mut range = self.history.plan(asked.clone())?.range;
         let plan = loop {
             // Minutes move from the final to the sealed ones under this lock, so each is seen once.
             let finals = self.live.finals();
@@ -104,34 +121,44 @@ impl Timeline {
             reader.bucket.gaps.extend(open.gaps);
             break plan;
         };
-        reader.add(&self.history, plan)?;
+        if !reader.add(&self.history, plan)? {
+            return Ok(None);
+        }
         let provisional_from = self.provisional_from(Minute(range.start), Minute(range.end));
-        Ok(reader.finish(&self.history, range, from, provisional_from))
+        Ok(Some(reader.finish(&self.history, range, Minute(asked.start), provisional_from)))
     }
 
     /// The same of sealed minutes only, for answers that never change.
     ///
     /// # Errors
-    /// Where a part of the range is not sealed yet, not kept any more, or only in roll-ups that reach over its ends.
+    /// Where a part of the range is not sealed yet, not kept, damaged, or only in roll-ups that reach over its ends.
     pub fn read_sealed(&self, from: Minute, to: Minute) -> Result<Reading, SealedRangeError> {
-        let sealed_to = self.sealed_to();
-        if sealed_to.is_none_or(|sealed_to| to > sealed_to) {
-            return Err(SealedRangeError::NotSealed { sealed_to });
-        }
-        if let Some(oldest) = self.history.oldest_kept().filter(|oldest| from < *oldest) {
-            return Err(SealedRangeError::NotKept { from: oldest });
-        }
         let range = from.0..to.0.max(from.0);
-        let plan = self.history.plan(range.clone())?;
-        if plan.range != range {
-            return Err(SealedRangeError::TooFine {
-                from: Minute(plan.range.start),
-                to: Minute(plan.range.end),
-            });
+        let sealed_to = self.sealed_to();
+        let Some(first) = self.history.first().filter(|_| sealed_to.is_some_and(|sealed_to| to <= sealed_to))
+        else {
+            return Err(SealedRangeError::NotSealed { sealed_to });
+        };
+        if let Some(first) = self.history.oldest_kept().max(Some(first)).filter(|first| from < *first) {
+            return Err(SealedRangeError::NotKept { from: first });
         }
-        let mut reader = Reader::new(self.live.symbols());
-        reader.add(&self.history, plan)?;
-        Ok(reader.finish(&self.history, range, from, None))
+        loop {
+            let plan = self.history.plan(range.clone())?;
+            if plan.range != range {
+                return Err(SealedRangeError::TooFine {
+                    from: Minute(plan.range.start),
+                    to: Minute(plan.range.end),
+                });
+            }
+            if let Some((key, problem)) = self.history.damaged_in(&range).into_iter().next() {
+                return Err(SealedRangeError::Damaged { key, problem });
+            }
+            let mut reader = Reader::new(self.live.symbols());
+            reader.bucket.gaps.extend(self.ledger.open(from, to).gaps);
+            if reader.add(&self.history, plan)? {
+                return Ok(reader.finish(&self.history, range, from, None));
+            }
+        }
     }
 
     /// Everything before this minute is sealed, in every lane that is written; `None` while nothing is.
@@ -174,70 +201,37 @@ impl Reader {
         Reader { bucket: Bucket::default(), hashes: Hashes::new(symbols.clone()), marks: Marks::default() }
     }
 
-    /// What vanishes while it is read was rolled up or dropped: the plan is made again for what it stood for.
-    fn add(&mut self, history: &History, plan: Plan) -> Result<(), StoreError> {
-        let mut done: BTreeSet<BucketKey> = BTreeSet::new();
-        let mut plans = vec![plan];
-        while let Some(plan) = plans.pop() {
-            for (key, bytes) in plan.blocks {
-                let bytes = match bytes {
-                    Some(bytes) => Some(bytes),
-                    None => history.load(&key)?,
-                };
-                match bytes {
-                    Some(bytes) if !done.contains(&key) => {
-                        self.add_bucket(history, &key, &bytes);
-                        done.insert(key);
-                    }
-                    Some(_) => {}
-                    None => plans.extend(self.instead_of(history, &key, &done)?),
-                }
-            }
+    /// False where a bucket is not there any more, or damaged: then what was added is part of a range at best.
+    fn add(&mut self, history: &History, plan: Plan) -> Result<bool, StoreError> {
+        for planned in plan.blocks {
+            let added = history.with(planned, |frame| {
+                frame.add_to(&mut self.bucket, &mut self.hashes)?;
+                Ok(frame.header.marks)
+            })?;
+            let Some(marks) = added else { return Ok(false) };
+            self.marks = self.marks.with(marks);
         }
-        Ok(())
-    }
-
-    /// What answers now for the time of a bucket that is gone, unless it overlaps what was added.
-    fn instead_of(
-        &self,
-        history: &History,
-        key: &BucketKey,
-        done: &BTreeSet<BucketKey>,
-    ) -> Result<Option<Plan>, StoreError> {
-        let mut plan = history.plan(key.start.0..key.end().0)?;
-        plan.blocks.retain(|(found, _)| {
-            let overlaps = |other: &BucketKey| {
-                other.lane == found.lane && other.start < found.end() && found.start < other.end()
-            };
-            found.lane == key.lane && found != key && !done.iter().any(overlaps)
-        });
-        Ok((!plan.blocks.is_empty()).then_some(plan))
-    }
-
-    fn add_bucket(&mut self, history: &History, key: &BucketKey, bytes: &[u8]) {
-        let added = Frame::open(bytes).and_then(|frame| {
-            frame.add_to(&mut self.bucket, &mut self.hashes)?;
-            Ok(frame.header.marks)
-        });
-        match added {
-            Ok(marks) => self.marks = self.marks.with(marks),
-            Err(damage) => history.set_aside(key, damage.to_string()),
+        for planned in plan.next {
+            let Some(gaps) = history.with(planned, |frame| frame.gaps())? else { return Ok(false) };
+            self.bucket.gaps.extend(gaps);
         }
+        Ok(true)
     }
 
     fn finish(
-        self,
+        mut self,
         history: &History,
         range: Range<u32>,
         asked_from: Minute,
         provisional_from: Option<Minute>,
     ) -> Reading {
         let oldest = history.oldest_kept();
-        let from = Minute(range.start);
+        let (from, to) = (Minute(range.start), Minute(range.end));
+        self.bucket.gaps.retain(|gap| gap.touches(from, to));
         Reading {
             bucket: self.bucket,
-            from: oldest.map_or(from, |oldest| from.max(oldest)).min(Minute(range.end)),
-            to: Minute(range.end),
+            from: oldest.map_or(from, |oldest| from.max(oldest)).min(to),
+            to,
             provisional_from,
             is_cut_by_retention: oldest.is_some_and(|oldest| asked_from < oldest),
             marks: self.marks,

@@ -127,6 +127,7 @@ impl DecodeWorker {
     fn add(&mut self, input: InputId, name: Arc<str>) {
         let (budget, look_back) = (self.budget, self.look_back);
         let resumed = self.resume.inputs.get(&name).copied();
+        let sealed = resumed.map(|resumed| resumed.sealed);
         let (resumed, counted_to) =
             (resumed.map(|resumed| resumed.position), resumed.map_or(0, |resumed| resumed.counted_to));
         let skipped = self.resume.skipped;
@@ -134,8 +135,10 @@ impl DecodeWorker {
         // An input that comes back goes on where it was: its clock must not run back.
         self.intakes.entry(input).or_insert_with(|| {
             let mut journal = Journal::new(input, name.clone(), look_back, resumed).counted_to(counted_to);
-            if let Some(position) = resumed.filter(|_| skipped > 0) {
-                journal.skip(GapCause::Configuration, position.offset);
+            if let Some(sealed) = sealed.filter(|_| skipped > 0) {
+                let (since, until) = (sealed.0 + 1 - skipped, sealed.0 + 1);
+                let [since, until] = [since, until].map(|minute| Minute(minute).start_millis());
+                journal.miss(GapCause::Configuration, Some(since), until);
             }
             Intake {
                 name,
@@ -168,7 +171,7 @@ impl DecodeWorker {
         intake.is_cut = false;
         let until = at.saturating_add(self.look_back + MILLIS_PER_MINUTE - 1);
         let first = u32::try_from(until.div_euclid(MILLIS_PER_MINUTE)).unwrap_or(0);
-        intake.journal.begin_behind(i64::from(first) * MILLIS_PER_MINUTE);
+        intake.journal.miss(GapCause::Start, None, Minute(first).start_millis());
         let Some(through) = first.checked_sub(1).map(Minute) else { return Ok(()) };
         self.tell(input, || LaneMessage::BeginBehind { input, through })
     }

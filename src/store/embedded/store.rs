@@ -93,6 +93,11 @@ impl EmbeddedStore {
         &self.root
     }
 
+    /// What it was opened for.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
     /// Every bucket with its size in bytes, sorted by key, as of the last opening, refresh, put, damage or delete.
     pub fn list(&self) -> Vec<(BucketKey, u64)> {
         let index = self.index.read().expect(NOT_POISONED);

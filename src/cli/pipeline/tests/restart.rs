@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::graph::sealed::{Frame, Marks, Width};
+use crate::lane::GapCause;
 use crate::model::Beginning;
 use crate::store::{Access, EmbeddedStore};
 
@@ -42,8 +43,12 @@ fn start(
     batch: usize,
     left: Option<usize>,
 ) {
-    start_at(store, logs, config, (workers, batch), left, (0, Beginning::OfLog));
+    start_at(store, logs, config, (workers, batch), left, (0, Beginning::OfLog), NO_HOLE);
 }
+
+/// Offsets of the first input that are gone before they are read.
+type Hole = std::ops::Range<usize>;
+const NO_HOLE: Hole = 0..0;
 
 /// The same; what was never read begins at an offset.
 fn start_at(
@@ -53,6 +58,7 @@ fn start_at(
     (workers, batch): (usize, usize),
     left: Option<usize>,
     (first, first_beginning): (i64, Beginning),
+    hole: Hole,
 ) {
     let disk = EmbeddedStore::open(store, Access::Write).unwrap();
     let history = History::new(Some(disk), Policy::from_config(config));
@@ -74,7 +80,12 @@ fn start_at(
     let mut left_records = left.unwrap_or(usize::MAX);
     while left_records > 0 && offsets.iter().zip(logs).any(|(offset, log)| *offset < log.len()) {
         for (input, log) in logs.iter().enumerate() {
-            let count = batch.min(log.len() - offsets[input]).min(left_records);
+            if input == 0 && !hole.is_empty() && offsets[input] == hole.start {
+                offsets[input] = hole.end;
+                send(SourceEvent::Hole { input: 0, first: hole.end as i64 }, input);
+            }
+            let to_hole = if input == 0 && offsets[0] < hole.start { hole.start } else { log.len() };
+            let count = batch.min(to_hole - offsets[input]).min(left_records);
             let mut records = records(input, &log[offsets[input]..offsets[input] + count]);
             records.records.iter_mut().for_each(|record| record.offset += offsets[input] as i64);
             offsets[input] += count;
@@ -147,7 +158,7 @@ fn a_first_start_in_the_middle_counts_like_the_others_once_it_can_know() {
     let at = logs[0][first].at;
     for beginning in [Beginning::At(at), Beginning::OfWhatIsLeft] {
         let late = folder.path().join(format!("{beginning:?}"));
-        start_at(&late, &logs, &config, (2, 4_000), None, (first as i64, beginning));
+        start_at(&late, &logs, &config, (2, 4_000), None, (first as i64, beginning), NO_HOLE);
         let mut minutes: Vec<_> = files(&late).values().map(open).collect();
         minutes.retain(|minute| minute.0 == Width::Minute);
         // M + G behind the first record, in whole minutes.
@@ -156,4 +167,68 @@ fn a_first_start_in_the_middle_counts_like_the_others_once_it_can_know() {
         assert!(minutes.len() > 3);
         assert!(minutes[1..].iter().all(|minute| expected.contains(minute)), "{minutes:?} of {expected:?}");
     }
+}
+
+/// What a reader beside the process knows of the minutes of a store.
+fn timeline(store: &Path, config: &Config) -> Arc<Timeline> {
+    let disk = EmbeddedStore::open(store, Access::Read).unwrap();
+    let live = LiveGraph::new(crate::model::Symbols::new(100_000), config);
+    Timeline::new(live, History::new(Some(disk), Policy::from_config(config)), Arc::default())
+}
+
+#[test]
+fn lost_records_are_told_by_every_minute_they_are_missing_in_wherever_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    let config = Config::default();
+    let logs = log(2, false);
+    let hole = logs[0].len() / 4..logs[0].len() * 3 / 4;
+    let begin = (0, Beginning::OfLog);
+    start_at(&whole, &logs, &config, (1, 50), None, begin, hole.clone());
+    for left in [200, hole.start + 40, 900] {
+        start_at(&stopped, &logs, &config, (2, 33), Some(left), begin, hole.clone());
+    }
+    start_at(&stopped, &logs, &config, (2, 70), None, begin, hole.clone());
+    assert_eq!(files(&stopped), files(&whole));
+
+    let (since, until) = (logs[0][hole.start - 1].at, logs[0][hole.end].at);
+    let minute = |at: LogMillis| Minute::of_millis(at);
+    let timeline = timeline(&whole, &config);
+    let gaps = |from: u32, to: u32| timeline.read(Minute(from), Minute(to)).unwrap().bucket.gaps;
+    let (first, last) = (minute(since).0, minute(until).0);
+    assert!(last > first + 2, "the hole is longer than a minute");
+    for inside in first..=last {
+        let found = gaps(inside, inside + 1);
+        let gap = found.first().unwrap_or_else(|| panic!("minute {inside} of {first}..{last} says nothing"));
+        assert_eq!((gap.since, gap.until, gap.offsets), (Some(since), until, hole.len() as u64));
+    }
+    assert!(gaps(first - 2, first).is_empty() && gaps(last + 1, last + 3).is_empty());
+}
+
+#[test]
+fn minutes_skipped_for_a_longer_look_back_say_so_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    let logs = log(2, false);
+    start(folder.path(), &logs, &config, 1, 50, Some(logs[0].len() * 3 / 2));
+    let sealed = Resume::find(&timeline(folder.path(), &config).history, &config).unwrap().sealed().unwrap();
+    config.sessions.gap *= 4;
+    let longer = Resume::find(&timeline(folder.path(), &config).history, &config).unwrap();
+    assert_eq!(longer.skipped, 2, "90 s more");
+    let next = crate::model::time::rfc3339(Minute(sealed.0 + 3).start_nanos());
+    assert!(longer.notes[0].contains(&format!("with the new one from {next} on")), "{:?}", longer.notes);
+    start(folder.path(), &logs, &config, 1, 50, None);
+    let timeline = timeline(folder.path(), &config);
+    let gaps = |from: u32, to: u32| timeline.read_sealed(Minute(from), Minute(to)).unwrap().bucket.gaps;
+    let skipped = [sealed.0 + 1, sealed.0 + 2];
+    for minute in skipped {
+        let found = gaps(minute, minute + 1);
+        assert_eq!(found.len(), 2, "of both inputs: {found:?}");
+        for gap in found {
+            let ends = (gap.since.unwrap(), gap.until);
+            assert_eq!(ends, (Minute(skipped[0]).start_millis(), Minute(skipped[1]).end_millis()));
+            assert_eq!(gap.cause, GapCause::Configuration);
+        }
+    }
+    assert!(gaps(sealed.0, sealed.0 + 1).is_empty() && gaps(sealed.0 + 3, sealed.0 + 4).is_empty());
 }
