@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::files::dropped;
 use super::now_nanos;
 use super::pipeline::Shared;
 use crate::api::{Answers, GraphStatus, LimitedBy, MissingRow, StoreStatus};
@@ -34,14 +33,16 @@ impl LiveAnswers {
         let partitions = self.shared.telemetry.partitions.all();
         let behind = |log_time: i64| (now / NANOS_PER_MILLI).saturating_sub(log_time.max(0) as u64);
         let waiting = partitions.values().filter(|partition| partition.lag() > 0);
+        let connection = self.shared.telemetry.partitions.connection();
         let lag_ms = waiting.filter_map(|partition| partition.log_time.map(behind)).max().unwrap_or(0);
         let mut notes = Vec::new();
         if lag_ms > LAG_NOTED_MS {
             notes.push(format!("still catching up: reading is {} s behind the log", lag_ms / 1000));
         }
-        let connection = self.shared.telemetry.partitions.connection();
         notes.extend(connection.problem);
-        Freshness { now, lag_ms: Some(lag_ms), dropped: dropped(&self.shared.telemetry), notes }
+        // Without a broker nobody knows how far the log goes.
+        let lag_ms = connection.is_connected.then_some(lag_ms);
+        Freshness { now, lag_ms, dropped: None, notes }
     }
 
     fn store_status(&self, size: &HistorySize) -> StoreStatus {

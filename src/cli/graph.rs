@@ -214,7 +214,8 @@ fn read_files(args: &Args) -> Result<Answer, Failure> {
         query::graph(&read.timeline, &query, now).map_err(|error| Failure::Unmet(error.to_string()))?;
     // All of the input is there: nothing will change.
     let snapshot = query::GraphSnapshot { provisional_from: None, ..snapshot };
-    let freshness = Freshness { now, lag_ms: None, dropped: read.dropped(), notes: read.problems.clone() };
+    let freshness =
+        Freshness { now, lag_ms: None, dropped: Some(read.dropped()), notes: read.problems.clone() };
     let document = graph_document(&snapshot, &freshness);
     Ok(Answer { document, problems: read.problems, hint: String::new() })
 }

@@ -18,26 +18,20 @@ use crate::telemetry::Reason;
 pub struct Freshness {
     /// When the answer is given.
     pub now: UnixNanos,
-    /// How far reading lies behind the log, milliseconds; `None` for files.
+    /// How far reading lies behind the log, milliseconds; `None` for files, and where it is not known.
     pub lag_ms: Option<u64>,
-    /// What did not reach the graph since the start of the process, by reason.
-    pub dropped: BTreeMap<String, u64>,
+    /// What did not reach the graph, by reason, where it is not counted by minutes: of files.
+    pub dropped: Option<BTreeMap<String, u64>>,
     /// Further notes, in words.
     pub notes: Vec<String>,
 }
 
 impl Freshness {
     /// What an answer as of an instant says of itself: what its own minutes know, and nothing of now.
-    fn at(&self, as_of: Option<UnixNanos>, dropped: &Dropped, totals: &Totals) -> Freshness {
-        let Some(as_of) = as_of else { return self.clone() };
-        let of_sessions = [(Reason::Duplicate, totals.duplicates)];
-        let of_log = Reason::ALL.into_iter().zip(dropped.iter().copied());
-        let dropped = of_log.chain(of_sessions).filter(|(_, count)| *count > 0);
-        Freshness {
-            now: as_of,
-            lag_ms: None,
-            dropped: dropped.map(|(reason, count)| (reason.name().to_string(), count)).collect(),
-            notes: Vec::new(),
+    fn at(&self, as_of: Option<UnixNanos>) -> Freshness {
+        match as_of {
+            Some(now) => Freshness { now, ..Freshness::default() },
+            None => self.clone(),
         }
     }
 }
@@ -45,8 +39,9 @@ impl Freshness {
 /// The document of a graph.
 pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphDocument {
     let graph = &snapshot.graph;
-    let freshness = &freshness.at(snapshot.query.as_of, &snapshot.dropped, &snapshot.totals);
-    let mut completeness = completeness(&snapshot.totals, snapshot.provisional_from, freshness);
+    let freshness = &freshness.at(snapshot.query.as_of);
+    let mut completeness =
+        completeness(&snapshot.totals, &snapshot.dropped, snapshot.provisional_from, freshness);
     completeness.notes.extend(snapshot.notes.iter().cloned());
     GraphDocument {
         schema: GRAPH_SCHEMA.to_string(),
@@ -67,8 +62,9 @@ pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphD
 
 /// The document of flows.
 pub fn flows_document(snapshot: &FlowsSnapshot, freshness: &Freshness) -> FlowsDocument {
-    let freshness = &freshness.at(snapshot.as_of, &snapshot.dropped, &snapshot.totals);
-    let mut completeness = completeness(&snapshot.totals, snapshot.provisional_from, freshness);
+    let freshness = &freshness.at(snapshot.as_of);
+    let mut completeness =
+        completeness(&snapshot.totals, &snapshot.dropped, snapshot.provisional_from, freshness);
     completeness.notes.extend(snapshot.notes.iter().cloned());
     FlowsDocument {
         schema: FLOWS_SCHEMA.to_string(),
@@ -116,13 +112,18 @@ fn filter(query: &GraphQuery) -> BTreeMap<String, String> {
 
 fn completeness(
     totals: &Totals,
+    dropped: &Dropped,
     provisional_from: Option<Minute>,
     freshness: &Freshness,
 ) -> CompletenessDocument {
+    // Copies of spans are met in sessions, all else before the lanes.
+    let of_range = Reason::ALL.into_iter().zip(dropped.iter().copied());
+    let of_range = of_range.chain([(Reason::Duplicate, totals.duplicates)]).filter(|(_, count)| *count > 0);
+    let of_range = || of_range.map(|(reason, count)| (reason.name().to_string(), count)).collect();
     CompletenessDocument {
         spans: totals.spans,
         late: totals.tail_spans,
-        dropped: freshness.dropped.clone(),
+        dropped: freshness.dropped.clone().unwrap_or_else(of_range),
         lag_ms: freshness.lag_ms,
         incomplete_trace_share: share(totals.incomplete_traces, totals.traces),
         unknown_sampling_share: share(totals.unknown_sampling, totals.spans),

@@ -57,9 +57,9 @@ pub struct CompletenessDocument {
     pub spans: u64,
     /// Spans of the range that came behind the watermark or after their trace's session.
     pub late: u64,
-    /// Spans that did not reach the graph, by reason.
+    /// What did not reach the graph in the range, by reason; of files, in all that was read.
     pub dropped: BTreeMap<String, u64>,
-    /// How far the newest log time read lies behind the log's end, in milliseconds; absent for files.
+    /// How far the newest log time read lies behind the log's end, in milliseconds; absent for files, and while the broker is away.
     pub lag_ms: Option<u64>,
     /// Share of traces of the range with an orphan or without a root, 0 to 1.
     pub incomplete_trace_share: f64,

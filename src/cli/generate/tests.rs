@@ -118,7 +118,7 @@ fn the_graph_of_a_generated_file_is_the_expected_one() {
         let freshness = Freshness {
             now: FILE_START,
             lag_ms: None,
-            dropped: read.dropped(),
+            dropped: Some(read.dropped()),
             notes: read.problems.clone(),
         };
         let found = rows(&graph_document(&snapshot, &freshness));
