@@ -66,7 +66,9 @@ impl ApiError {
                 StatusCode::BAD_REQUEST
             }
             ApiError::Query(QueryError::NotSealed { .. }) => StatusCode::CONFLICT,
-            ApiError::Query(QueryError::RolledUp { .. } | QueryError::NotKept { .. }) => StatusCode::GONE,
+            ApiError::Query(
+                QueryError::RolledUp { .. } | QueryError::NotKept { .. } | QueryError::Damaged { .. },
+            ) => StatusCode::GONE,
             ApiError::Query(QueryError::UnknownFocus { .. }) | ApiError::UnknownEndpoint { .. } => {
                 StatusCode::NOT_FOUND
             }
@@ -88,6 +90,7 @@ impl ApiError {
             ApiError::Query(QueryError::NotSealed { .. }) => "not_sealed",
             ApiError::Query(QueryError::RolledUp { .. }) => "rolled_up",
             ApiError::Query(QueryError::NotKept { .. }) => "not_kept",
+            ApiError::Query(QueryError::Damaged { .. }) => "damaged",
             ApiError::UnknownEndpoint { .. } => "unknown_endpoint",
             ApiError::Method { .. } => "method_not_allowed",
             ApiError::NotAcceptable { .. } => "not_acceptable",

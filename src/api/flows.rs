@@ -21,7 +21,7 @@ use crate::export::document::FlowsDocument;
         (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
         (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
-        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]

@@ -33,7 +33,7 @@ const DOT: &str = "text/vnd.graphviz";
         (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
         (status = 406, description = "`Accept` excludes JSON and DOT", body = ErrorDocument),
         (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
-        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]
@@ -59,7 +59,7 @@ pub(super) async fn graph(
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
         (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
         (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
-        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]
@@ -81,7 +81,7 @@ pub(super) async fn graph_json(
         (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
         (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
         (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
-        (status = 410, description = "The range is not kept any more, or only in roll-ups; the message has the nearest one", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
     )
 )]

@@ -54,6 +54,9 @@ fn read(
         SealedRangeError::NotKept { from: oldest } => {
             QueryError::NotKept { from: rfc3339(from.start_nanos()), oldest: rfc3339(oldest.start_nanos()) }
         }
+        SealedRangeError::Damaged { key, problem } => {
+            QueryError::Damaged { bucket: key.to_string(), problem }
+        }
         SealedRangeError::Store(error) => QueryError::store(error),
     })
 }

@@ -148,12 +148,23 @@ pub enum QueryError {
         nearest_to: String,
     },
     /// A range for `as_of` that begins before what is kept.
-    #[error("{from} is not kept any more (store.retention, store.max_size): what is kept begins at {oldest}")]
+    #[error("{from} is before what is kept (store.retention, store.max_size), which begins at {oldest}")]
     NotKept {
         /// RFC 3339.
         from: String,
         /// RFC 3339.
         oldest: String,
+    },
+    /// A range for `as_of` of which a sealed bucket is damaged or gone.
+    #[error(
+        "the sealed bucket {bucket} is missing ({problem}), so there is no answer that stays: ask for a range without \
+         it, or leave as_of out"
+    )]
+    Damaged {
+        /// Lane, width and first minute.
+        bucket: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The store cannot be read.
     #[error("the store cannot be read: {0}")]

@@ -340,3 +340,81 @@ fn a_start_goes_on_where_the_newest_whole_minute_says() {
     let resume = Resume::find(&bench.timeline.history, &changed).unwrap();
     assert!(resume.notes[0].contains("from 1970-01-01T00:08:00.000Z on"), "{:?}", resume.notes);
 }
+
+#[test]
+fn a_roll_up_that_the_retention_cuts_into_answers_whole_and_the_refusals_name_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.store.keep_minutes = Duration::from_secs(30 * 60);
+    config.store.retention = Duration::from_secs(64 * 60);
+    let mut bench = Bench::new(&config, on_disk(&folder));
+    for minute in 0..100 {
+        bench.record(&row(minute));
+        bench.seal(minute);
+    }
+    // What is older than minute 35 goes; the ten minutes from 30 on hold some that is not.
+    let check = |bench: &Bench| {
+        assert_eq!(bench.timeline.ends(), Some((Minute(30), Minute(99))));
+        let reading = bench.read(0, 100);
+        assert_eq!((reading.from, bench.calls(0, 100)), (Minute(30), 70), "its range is that of its numbers");
+        assert!(bench.timeline.read_sealed(Minute(30), Minute(100)).is_ok(), "all that is kept");
+        let refused = |from| bench.timeline.read_sealed(Minute(from), Minute(90)).err();
+        let before = refused(29);
+        assert!(matches!(before, Some(SealedRangeError::NotKept { from: Minute(30) })), "{before:?}");
+        let inside = refused(35);
+        assert!(matches!(inside, Some(SealedRangeError::TooFine { from: Minute(30), .. })), "{inside:?}");
+    };
+    check(&bench);
+    assert!(bench.read(0, 100).is_cut_by_retention);
+    drop(bench);
+    check(&Bench::new(&config, on_disk(&folder)));
+}
+
+#[test]
+fn answers_that_stay_are_refused_before_what_is_kept_and_where_a_bucket_is_damaged_or_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::new(&Config::default(), on_disk(&folder));
+    let nothing = bench.timeline.read_sealed(Minute(5), Minute(8)).err();
+    assert!(matches!(nothing, Some(SealedRangeError::NotSealed { sealed_to: None })), "{nothing:?}");
+    for minute in 5..9 {
+        bench.record(&row(minute));
+        bench.seal(minute);
+    }
+    let before = bench.timeline.read_sealed(Minute(4), Minute(8)).err();
+    assert!(matches!(before, Some(SealedRangeError::NotKept { from: Minute(5) })), "{before:?}");
+    drop(bench);
+
+    let bench = Bench::new(&Config::default(), on_disk(&folder));
+    let file = |minute| folder.path().join(format!("store/buckets/merged/1m/19700101T000{minute}Z.bucket"));
+    std::fs::write(file(6), b"cut off").unwrap();
+    std::fs::remove_file(file(7)).unwrap();
+    for (damaged, problem) in [(6, "begin"), (7, "gone")] {
+        let error = bench.timeline.read_sealed(Minute(damaged), Minute(damaged + 1)).err();
+        let Some(SealedRangeError::Damaged { key, problem: found }) = error else { panic!("{error:?}") };
+        assert!(key.start == Minute(damaged) && found.contains(problem), "{key}: {found}");
+    }
+    assert!(bench.timeline.read_sealed(Minute(8), Minute(9)).is_ok(), "the others answer");
+    assert_eq!(
+        (bench.calls(5, 9), bench.read(5, 9).damaged.len()),
+        (2, 2),
+        "other answers say what is missing"
+    );
+}
+
+#[test]
+fn a_reader_beside_the_writer_reads_roll_ups_for_minutes_that_go_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.store.keep_minutes = Duration::from_secs(30 * 60);
+    let mut writer = Bench::new(&config, on_disk(&folder));
+    (0..200).for_each(|minute| writer.record(&row(minute)));
+    (0..60).for_each(|minute| writer.seal(minute));
+    let disk = EmbeddedStore::open(&folder.path().join("store"), Access::Read).unwrap();
+    let reader = Bench::new(&config, Some(disk));
+    (60..200).for_each(|minute| writer.seal(minute));
+    let reading = reader.read(0, 60);
+    assert_eq!(reader.calls(0, 60), 60);
+    assert!(reading.damaged.is_empty(), "{:?}", reading.damaged);
+    let sealed = reader.timeline.read_sealed(Minute(0), Minute(60)).unwrap();
+    assert_eq!(sealed.bucket.totals.traces, 60);
+}

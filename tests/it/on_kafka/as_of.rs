@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::support::http::Answer;
 use crate::support::linchpin::Linchpin;
 use crate::support::recorded::instant;
-use crate::support::sealed::{Reference, range};
+use crate::support::sealed::{Reference, buckets, path as bucket, range};
 use crate::support::spans::{MILLI, now};
 use crate::support::wait::eventually;
 
@@ -37,6 +37,20 @@ fn an_answer_as_of_an_instant_is_the_same_for_ever() {
     assert_same(&second, &queries, &expected);
     second.await_sealed(&reference.sealed_by);
     assert_same(&second, &queries, &expected);
+    second.kill();
+
+    // Where its buckets are damaged there is no such answer any more, and none that could be taken for it.
+    for (path, bytes) in buckets(store.path()).iter().filter(|(path, _)| !path.contains("/1h/")) {
+        std::fs::write(bucket(store.path(), path), &bytes[..bytes.len() / 2]).unwrap();
+    }
+    let third = Linchpin::serve_on(&reference.config(""), store.path());
+    for query in &queries {
+        let answer = ask(&third, query);
+        assert_eq!((answer.status, &*code(&answer)), (410, "damaged"), "{query}: {answer:?}");
+        assert!(answer.body.contains("is missing") && answer.etag.is_none(), "{answer:?}");
+    }
+    let beside = ask(&third, &queries[0].split("&as_of").next().unwrap());
+    assert!(beside.status == 200 && beside.body.contains("is missing"), "{beside:?}");
 }
 
 #[test]
@@ -53,6 +67,9 @@ fn what_is_not_sealed_or_lies_beyond_is_refused_with_the_reason() {
     let beyond = ask(&linchpin, &format!("graph.json?{}&as_of={early}", reference.range()));
     assert_eq!(beyond.status, 400, "{beyond:?}");
     assert!(beyond.body.contains(&early), "{beyond:?}");
+    let before = range(reference.start - 7_200_000, 60);
+    let before = ask(&linchpin, &format!("graph.json?{before}&as_of={}", reference.sealed_by));
+    assert_eq!((before.status, &*code(&before)), (410, "not_kept"), "{before:?}");
 }
 
 fn ask(linchpin: &Linchpin, query: &str) -> Answer {
