@@ -133,6 +133,16 @@ sections! {
         process queue_size: u64 as Bytes = 32 << 20, sized(1 << 10);
     }
 
+    /// Threads of the pipeline.
+    threads: ThreadsConfig {
+        /// Threads that decode; 0: half as many as there are cores.
+        /// Decoding and building sessions cost about the same, so each gets half of the machine.
+        process decode: usize = 0, between(0, 256);
+        /// Threads that build sessions and analyse traces; 0: half as many as there are cores.
+        /// While merged no more than `lanes.count`, as a lane is one thread's.
+        process lanes: usize = 0, between(0, 256);
+    }
+
     /// How the log is cut into independent machines.
     lanes: LanesConfig {
         /// `merged` is right for every topic, on one instance; `partition` shares the work between instances and

@@ -227,13 +227,14 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> std::io::Result<J
     std::thread::Builder::new().name(name).spawn(run)
 }
 
-/// Workers for this machine: (decode workers, lane workers).
+/// Workers as configured, else for this machine: (decode workers, lane workers).
 pub(super) fn worker_counts(config: &Config) -> (usize, usize) {
     let cores = std::thread::available_parallelism().map_or(2, |cores| cores.get());
-    let half = (cores / 2).max(1);
+    let wanted = |configured: usize| if configured > 0 { configured } else { (cores / 2).max(1) };
+    let lanes = wanted(config.threads.lanes);
     let lanes = match config.lanes.mode {
-        LaneMode::Merged => half.min(config.lanes.count),
-        LaneMode::Partition => half,
+        LaneMode::Merged => lanes.min(config.lanes.count),
+        LaneMode::Partition => lanes,
     };
-    (half, lanes)
+    (wanted(config.threads.decode), lanes)
 }

@@ -181,7 +181,7 @@ impl Crashes {
         assert!(linchpin.terminate().success(), "it ends well");
     }
 
-    /// Starts it with other sizes of fetches and queues, other waits, and on one core or on all.
+    /// Starts it with other sizes of fetches and queues, other waits and numbers of threads, and on one core or on all.
     fn start(&mut self, store: &Path) -> Linchpin {
         let random = &mut self.random;
         let fetch = [1_024, 4_096, 65_536, 1_048_576][random.below(4)];
@@ -193,7 +193,11 @@ impl Crashes {
             r#"max_ahead = "{ahead}"
 properties = {{ "fetch.message.max.bytes" = "{fetch}", "queued.max.messages.kbytes" = "{queue}", "queued.min.messages" = "{messages}" }}"#
         );
-        let more = format!("[lanes]\nmode = \"{}\"\n[sessions]\nquiet = \"{quiet}\"\n", self.mode);
+        let (decode, lanes) = (random.below(4), random.below(4));
+        let more = format!(
+            "[lanes]\nmode = \"{}\"\n[sessions]\nquiet = \"{quiet}\"\n[threads]\ndecode = {decode}\nlanes = {lanes}\n",
+            self.mode
+        );
         let config = config(&self.broker.address(), &self.topic, &kafka, &more);
         let wrapper: &[&str] = if random.below(2) == 0 { &["taskset", "-c", "0"] } else { &[] };
         Launch { config: &config, store: Some(store), wrapper }.start()
