@@ -304,7 +304,8 @@ async fn the_status_tells_what_is_wrong_and_what_to_do() {
     assert_eq!(
         body["partitions"][0],
         json!({
-            "name": "spans/0", "position": 7, "end": 7, "lag": 0, "log_time": null, "behind_ms": 0,
+            "name": "spans/0", "position": 7, "end": 7, "lag": 0, "log_time": null, "behind_ms": 0, "ahead_ms": 0,
+            "refuted_jumps": 0,
             "standing": true, "problem": null, "lost_offsets": 0,
         })
     );
