@@ -93,7 +93,10 @@ mod tests {
 
     #[test]
     fn log_time_that_is_ahead_violates_beyond_what_clocks_differ() {
-        assert_eq!(ahead_violation(&clocks(&[("a/0", 3, 9, CLOCK_TOLERANCE_MS), ("a/1", 0, 0, -9)]), NOW), None);
+        assert_eq!(
+            ahead_violation(&clocks(&[("a/0", 3, 9, CLOCK_TOLERANCE_MS), ("a/1", 0, 0, -9)]), NOW),
+            None
+        );
         let ahead = [("a/0", 0, 0, CLOCK_TOLERANCE_MS + 1), ("a/1", 0, 0, 10_800_000)];
         let violation = ahead_violation(&clocks(&ahead), NOW).unwrap();
         assert_eq!(violation.count, 2);

@@ -45,7 +45,9 @@ fn a_refuted_jump_counts_at_the_time_before_it() {
     stamps(&mut clock, &[1000, far, far]);
     let observed = clock.observe(RecordTime::Create(1001), LATER);
     let ahead = far - 1000;
-    assert!(observed.released.iter().all(|stamp| (stamp.at, stamp.ahead) == (1000, ahead) && stamp.is_refuted));
+    assert!(
+        observed.released.iter().all(|stamp| (stamp.at, stamp.ahead) == (1000, ahead) && stamp.is_refuted)
+    );
     assert_eq!(observed.released.len(), 2);
     let expected = Stamp { at: 1001, newest: Some(1001), is_reproducible: true, ..Stamp::default() };
     assert_eq!(own(observed), expected);
@@ -131,11 +133,21 @@ fn a_time_in_the_future_is_refuted_however_many_agree() {
 fn what_the_local_clock_refutes_is_marked_and_says_how_far_it_was_ahead() {
     let mut clock = InputClock::resumed(Some(4000));
     let stamp = own(clock.observe(RecordTime::Create(3 * JUMP_MS), 5000));
-    let expected = Stamp { at: 4000, is_refuted: true, ahead: 3 * JUMP_MS - 4000, newest: Some(4000), ..Stamp::default() };
+    let expected = Stamp {
+        at: 4000,
+        is_refuted: true,
+        ahead: 3 * JUMP_MS - 4000,
+        newest: Some(4000),
+        ..Stamp::default()
+    };
     assert_eq!(stamp, expected);
     clock.stand(4500);
     let stamp = own(clock.observe(RecordTime::Create(3 * JUMP_MS), 5000));
-    assert_eq!((stamp.at, stamp.newest, stamp.is_behind), (4500, Some(4000), false), "lanes were promised 4500");
+    assert_eq!(
+        (stamp.at, stamp.newest, stamp.is_behind),
+        (4500, Some(4000), false),
+        "lanes were promised 4500"
+    );
 }
 
 #[test]
@@ -183,7 +195,10 @@ fn a_time_in_the_future_waits_behind_those_held_back_before_it() {
     let expected = [(far, false), (far, true), (far + 1, false), (far + 1, true), (far + 2, false)];
     assert_eq!(found, expected);
     let further = far + 3 * JUMP_MS;
-    assert_eq!(told(&mut clock, &[further, wrong, far + 3], now), [(far + 2, true), (far + 2, true), (far + 3, false)]);
+    assert_eq!(
+        told(&mut clock, &[further, wrong, far + 3], now),
+        [(far + 2, true), (far + 2, true), (far + 3, false)]
+    );
     // Nobody agrees or disagrees for long: the one that is held back is not believed.
     let mut times = vec![wrong; MAX_HELD];
     times.insert(0, further);

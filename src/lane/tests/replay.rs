@@ -13,8 +13,8 @@ use super::*;
 use crate::lane::{
     Dropped, Event, InputClock, Journal, Ledger, Position, RecordTally, SealedInputs, Shed, ShedState, Stamp,
 };
-use crate::model::{CLOCK_TOLERANCE_MS, RecordTime};
 use crate::model::time::MILLIS_PER_MINUTE;
+use crate::model::{CLOCK_TOLERANCE_MS, RecordTime};
 
 const LANES: u128 = 2;
 const CLAMP: LogMillis = 60_000;
