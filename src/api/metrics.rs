@@ -2,7 +2,9 @@
 //!
 //! The number of series is bounded: by partition and by reason, never by a name from a span.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
@@ -10,9 +12,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 use super::readiness::ReadinessDocument;
-use super::state::AppState;
+use super::state::{AppState, now_ms};
 use super::status::GraphStatus;
-use crate::telemetry::{Counters, PartitionStatus, Reason};
+use crate::model::LogMillis;
+use crate::telemetry::{ClockStatus, Counters, PartitionStatus, Reason};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -29,6 +32,7 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, A
     own_state(&mut text, &readiness, state.uptime().as_secs_f64());
     counted(&mut text, &state.telemetry.counters);
     partitioned(&mut text, &partitions);
+    clocked(&mut text, &state.telemetry.clocks.all(), now_ms());
     sizes(&mut text, &graph);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text.0).into_response())
 }
@@ -98,10 +102,47 @@ fn partitioned(text: &mut Exposition, partitions: &[PartitionStatus]) {
     for (name, kind, help, value) in families {
         text.family(name, kind, help);
         for status in partitions {
-            let (topic, partition) = status.name.rsplit_once('/').unwrap_or((&status.name, ""));
-            text.sample(name, &[("topic", topic), ("partition", partition)], value(status));
+            text.sample(name, &place(&status.name), value(status));
         }
     }
+}
+
+fn clocked(text: &mut Exposition, clocks: &BTreeMap<Arc<str>, ClockStatus>, now: LogMillis) {
+    type Value = fn(&ClockStatus, LogMillis) -> f64;
+    let families: [(&str, &str, &str, Value); 3] = [
+        (
+            "linchpin_log_time_ahead_seconds",
+            "gauge",
+            "Log time that is believed less the local clock; 0 where it is not ahead. Above 300: set the clocks of the \
+             brokers and of this machine right.",
+            |clock, now| clock.ahead(now) as f64 / 1000.0,
+        ),
+        (
+            "linchpin_partition_refuted_jumps_total",
+            "counter",
+            "Producer times that were not believed: set message.timestamp.type=LogAppendTime, or the producers' clocks \
+             right.",
+            |clock, _| clock.refuted as f64,
+        ),
+        (
+            "linchpin_partition_refuted_ahead_seconds",
+            "gauge",
+            "How far the furthest of these was ahead.",
+            |clock, _| clock.refuted_by as f64 / 1000.0,
+        ),
+    ];
+    for (name, kind, help, value) in families {
+        text.family(name, kind, help);
+        for (input, clock) in clocks {
+            text.sample(name, &place(input), value(clock, now));
+        }
+    }
+}
+
+/// The labels of a partition, which is called `topic/number`.
+fn place(partition: &str) -> [(&str, &str); 2] {
+    let (topic, number) = partition.rsplit_once('/').unwrap_or((partition, ""));
+    [("topic", topic), ("partition", number)]
 }
 
 fn sizes(text: &mut Exposition, graph: &GraphStatus) {

@@ -3,6 +3,7 @@
 //! Enters: the counters, the readiness, and [`GraphStatus`] from the live graph. Leaves: one document.
 //! Guaranteed: no configuration but the three [`Settings`](super::Settings) is in it, so no secret can be.
 
+mod clocks;
 mod document;
 mod fill;
 mod hints;

@@ -293,10 +293,20 @@ async fn the_status_tells_what_is_wrong_and_what_to_do() {
     telemetry.partitions.update_connection(|it| it.partitions_known = 6);
     telemetry.counters.drop(Reason::TooLarge, 3);
     telemetry.counters.drop(Reason::Ignored, 4);
+    telemetry.counters.refuted_jumps.add(3);
+    telemetry.clocks.update(&"spans/0".into(), |clock| {
+        (clock.log_time, clock.refuted, clock.refuted_by) = (Some(i64::MAX), 3, 600_000);
+    });
 
     let body = json(get(&app, "/api/v1/status").await).await;
     assert_eq!(body["mode"], "merged");
     assert_eq!(body["violations"][0]["count"], 5);
+    assert!(
+        body["violations"][1]["what"].as_str().unwrap().contains("ahead of this machine's clock"),
+        "{body}"
+    );
+    let ahead = body["partitions"][0]["ahead_ms"].as_u64();
+    assert!(ahead > Some(0), "{body}");
     assert_eq!(body["counters"]["dropped"]["too_large"], 3);
     assert_eq!(body["counters"]["dropped"].as_object().unwrap().len(), Reason::ALL.len());
     assert_eq!(body["retention"]["limited_by"], "size");
@@ -304,14 +314,17 @@ async fn the_status_tells_what_is_wrong_and_what_to_do() {
     assert_eq!(
         body["partitions"][0],
         json!({
-            "name": "spans/0", "position": 7, "end": 7, "lag": 0, "log_time": null, "behind_ms": 0,
+            "name": "spans/0", "position": 7, "end": 7, "lag": 0, "log_time": null, "behind_ms": 0, "ahead_ms": ahead,
+            "refuted_jumps": 3,
             "standing": true, "problem": null, "lost_offsets": 0,
         })
     );
     let services: Vec<_> = body["missing"].as_array().unwrap().iter().map(|it| &it["service"]).collect();
     assert_eq!(services, ["", "pay"], "the worst first, without those that lack nothing");
     let hints = body["hints"].to_string();
-    for words in ["kafka.max_record_size", "graph.max_edges", "graph.memory"] {
+    for words in
+        ["kafka.max_record_size", "graph.max_edges", "graph.memory", "spans/0: 3, up to 10 min ahead"]
+    {
         assert!(hints.contains(words), "{hints}");
     }
     assert!(!hints.contains("ignored"), "what was asked for is no fault: {hints}");
@@ -329,6 +342,9 @@ async fn metrics_are_well_formed_and_agree_with_the_counters() {
     connect(&telemetry);
     telemetry.counters.spans.add(5);
     telemetry.counters.drop(Reason::Malformed, 2);
+    telemetry.clocks.update(&"spans/0".into(), |clock| {
+        (clock.log_time, clock.refuted, clock.refuted_by) = (Some(0), 3, 3_456_000_500);
+    });
     let response = get(&app, "/metrics").await;
     assert!(header_of(&response, header::CONTENT_TYPE).starts_with("text/plain; version=0.0.4"));
     let text = text(response).await;
@@ -338,6 +354,9 @@ async fn metrics_are_well_formed_and_agree_with_the_counters() {
         "linchpin_partition_lag{topic=\"spans\",partition=\"0\"} 0",
         "linchpin_ready 1",
         "linchpin_log_time_lag_seconds 0",
+        "linchpin_log_time_ahead_seconds{topic=\"spans\",partition=\"0\"} 0",
+        "linchpin_partition_refuted_jumps_total{topic=\"spans\",partition=\"0\"} 3",
+        "linchpin_partition_refuted_ahead_seconds{topic=\"spans\",partition=\"0\"} 3456000.5",
     ] {
         assert!(text.lines().any(|it| it == line), "{line} is missing in\n{text}");
     }

@@ -24,7 +24,8 @@ use clap::{Parser, Subcommand};
 
 pub use failure::{Failure, Outcome};
 
-use crate::model::UnixNanos;
+use crate::model::time::NANOS_PER_MILLI;
+use crate::model::{LogMillis, UnixNanos};
 
 /// Live service dependency graph from trace spans in Kafka.
 #[derive(Parser)]
@@ -73,6 +74,11 @@ pub fn main() -> ExitCode {
 fn now_nanos() -> UnixNanos {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The local clock as log time.
+fn now_millis() -> LogMillis {
+    LogMillis::try_from(now_nanos() / NANOS_PER_MILLI).unwrap_or(LogMillis::MAX)
 }
 
 /// Columns of the terminal behind stdout.

@@ -1,24 +1,39 @@
 //! Log time of one input: the running maximum of its records' times, guarded against producers' wrong clocks.
 //!
 //! With the broker's times and with producers' alike the result is a function of the input's records,
-//! but for an input that stands still: its place is taken by the local clock (ALGORITHMS 7).
+//! but for two cases in which the local clock has a say (ALGORITHMS 7: what it decided is marked irreproducible):
+//!
+//! - An input that stands still: the local clock takes its place.
+//! - A producer's time in the future. A record was written before it is read, so a time after now is wrong whatever
+//!   the log says, and nothing in the log tells it from a jump that is right: the records of one producer agree with
+//!   each other. Believed, it would carry log time, and the spans of everybody, ahead until the clock catches up.
+//!   Records that are older than now are judged by the log alone, so reading them again judges them alike.
 
-use crate::model::{LogMillis, RecordTime};
+use crate::model::{CLOCK_TOLERANCE_MS, LogMillis, RecordTime};
 
-/// A producer's time further ahead than this is held back until others agree.
-const JUMP_MS: LogMillis = 5 * 60_000;
 /// Records in a row that must agree on a jump.
 const AGREEING: usize = 3;
+/// Records that are held back at most: a producer whose clock is ahead may be the only one for long.
+const MAX_HELD: usize = 100;
 
 /// Log time of one input.
 #[derive(Clone, Debug, Default)]
 pub struct InputClock {
-    /// Running maximum of the record times.
+    /// Running maximum of the record times that are believed.
     newest: Option<LogMillis>,
     /// What lanes were told: nothing comes before it.
     promised: Option<LogMillis>,
-    /// Times of the records that are held back, in order.
-    held: Vec<LogMillis>,
+    /// The records that are held back, in order.
+    held: Vec<Held>,
+}
+
+/// A record whose log time depends on those behind it.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    /// Its own time.
+    at: LogMillis,
+    /// Its time is refuted already; it waits for its place behind the others, or for a time to count at.
+    is_in_future: bool,
 }
 
 /// When a record counts.
@@ -28,10 +43,12 @@ pub struct Stamp {
     pub at: LogMillis,
     /// Its own time lay before what lanes were told while the input stood still.
     pub is_behind: bool,
-    /// Its own time was a jump forward that nobody agreed with.
+    /// Its own time was a jump forward that nobody agreed with, or that the local clock refuted.
     pub is_refuted: bool,
-    /// Running maximum of the record times up to it, as the log alone tells it.
-    pub newest: LogMillis,
+    /// How far its own time lay ahead of its log time, milliseconds; 0 unless it is refuted.
+    pub ahead: LogMillis,
+    /// Running maximum of the record times up to it, as the log alone tells it; `None` where none was believed yet.
+    pub newest: Option<LogMillis>,
     /// False where a local clock had a say: another reading of the log may decide otherwise.
     pub is_reproducible: bool,
 }
@@ -51,15 +68,20 @@ impl InputClock {
         InputClock { newest, ..InputClock::default() }
     }
 
-    /// Takes the time of the next record.
-    pub fn observe(&mut self, time: RecordTime) -> Observed {
+    /// Takes the time of the next record; `now` is the local clock, Unix milliseconds.
+    pub fn observe(&mut self, time: RecordTime, now: LogMillis) -> Observed {
         match time {
             RecordTime::Missing => {
-                let released = self.release(false);
+                let released = self.release(false, 0);
                 let at = self.newest.unwrap_or(0);
-                Observed { released, own: Some(self.stamp(at, false)) }
+                Observed { released, own: Some(self.stamp(at)) }
             }
-            RecordTime::LogAppend(at) => Observed { released: Vec::new(), own: Some(self.stamp(at, false)) },
+            RecordTime::LogAppend(at) => {
+                // Records are held back only where the topic had producers' times before: the broker's tells of them.
+                let released = self.release(self.is_plausible(at), at);
+                Observed { released, own: Some(self.stamp(at)) }
+            }
+            RecordTime::Create(at) if time.is_in_future(now) => self.refute(at, now),
             RecordTime::Create(at) => self.guard(at),
         }
     }
@@ -68,11 +90,7 @@ impl InputClock {
     ///
     /// Records that are held back are released: their time is believed unless the local clock refutes it too.
     pub fn stand(&mut self, at: LogMillis) -> Vec<Stamp> {
-        let is_plausible = self.held.iter().all(|held| *held <= at.saturating_add(JUMP_MS));
-        let mut released = self.release(is_plausible);
-        released.iter_mut().for_each(|stamp| stamp.is_reproducible = false);
-        self.promised = self.promised.max(Some(at));
-        released
+        self.settle(self.is_plausible(at), at)
     }
 
     /// What lanes may rely on: later records of the input count at this time or after it.
@@ -81,132 +99,79 @@ impl InputClock {
     }
 
     fn guard(&mut self, at: LogMillis) -> Observed {
-        let is_jump = self.now().is_some_and(|known| at > known.saturating_add(JUMP_MS));
+        let is_jump = self.now().is_some_and(|known| at > known.saturating_add(CLOCK_TOLERANCE_MS));
         if !is_jump {
-            return Observed { released: self.release(false), own: Some(self.stamp(at, false)) };
+            return Observed { released: self.release(false, at), own: Some(self.stamp(at)) };
         }
         // Time goes on: a later time does not refute an earlier one. In a quiet topic every record is a jump.
-        let agrees = self.held.last().is_none_or(|held| at >= held.saturating_sub(JUMP_MS));
-        let mut released = if agrees { Vec::new() } else { self.release(false) };
-        if self.held.len() + 1 < AGREEING {
-            self.held.push(at);
+        let last = self.undecided().last();
+        let agrees = last.is_none_or(|held| at >= held.saturating_sub(CLOCK_TOLERANCE_MS));
+        let mut released = if agrees { Vec::new() } else { self.release(false, at) };
+        if self.undecided().count() + 1 < AGREEING {
+            self.held.push(Held { at, is_in_future: false });
             return Observed { released, own: None };
         }
-        released.extend(self.release(true));
-        Observed { released, own: Some(self.stamp(at, false)) }
+        released.extend(self.release(true, at));
+        Observed { released, own: Some(self.stamp(at)) }
     }
 
-    /// Stamps the records that are held back: with their own times, or, refuted, with the time before the jump.
-    fn release(&mut self, is_believed: bool) -> Vec<Stamp> {
+    /// A time that is later than now: it says nothing about those before it or behind it, as if it were not there.
+    ///
+    /// Before the first time that is believed it waits for that one: now would be too late for the records of an old log.
+    fn refute(&mut self, at: LogMillis, now: LogMillis) -> Observed {
+        let record = Held { at, is_in_future: true };
+        let has_place = self.held.is_empty() && self.now().is_some();
+        if !has_place && self.held.len() < MAX_HELD {
+            self.held.push(record);
+            return Observed::default();
+        }
+        let released = self.settle(false, self.now().unwrap_or(now));
+        Observed { released, own: Some(self.refuted(record, now)) }
+    }
+
+    /// The times that are held back and may still be believed.
+    fn undecided(&self) -> impl Iterator<Item = LogMillis> {
+        self.held.iter().filter(|held| !held.is_in_future).map(|held| held.at)
+    }
+
+    /// Whether a clock that stands at `at` allows what is held back.
+    fn is_plausible(&self, at: LogMillis) -> bool {
+        self.undecided().all(|held| held <= at.saturating_add(CLOCK_TOLERANCE_MS))
+    }
+
+    /// Releases what is held back as a local clock decides, and promises that nothing comes before `at`.
+    fn settle(&mut self, is_believed: bool, at: LogMillis) -> Vec<Stamp> {
+        let mut released = self.release(is_believed, at);
+        released.iter_mut().for_each(|stamp| stamp.is_reproducible = false);
+        self.promised = self.promised.max(Some(at));
+        released
+    }
+
+    /// Stamps the records that are held back: with their own times, or, refuted, with the time before the jump,
+    /// which is `first` where there was none.
+    fn release(&mut self, is_believed: bool, first: LogMillis) -> Vec<Stamp> {
         let held = std::mem::take(&mut self.held);
-        let before = self.newest.unwrap_or(0);
-        held.into_iter().map(|at| self.stamp(if is_believed { at } else { before }, !is_believed)).collect()
+        let stamp = |held: Held| match is_believed && !held.is_in_future {
+            true => self.stamp(held.at),
+            false => self.refuted(held, first),
+        };
+        held.into_iter().map(stamp).collect()
     }
 
-    fn stamp(&mut self, own: LogMillis, is_refuted: bool) -> Stamp {
-        let newest = self.newest.map_or(own, |newest| newest.max(own));
-        self.newest = Some(newest);
+    fn refuted(&self, held: Held, first: LogMillis) -> Stamp {
+        let at = self.now().unwrap_or(first);
+        let is_reproducible = !held.is_in_future && self.newest >= self.promised;
+        let ahead = held.at.saturating_sub(at);
+        Stamp { at, is_behind: false, is_refuted: true, ahead, newest: self.newest, is_reproducible }
+    }
+
+    fn stamp(&mut self, own: LogMillis) -> Stamp {
+        self.newest = self.newest.max(Some(own));
         let is_behind = self.newest < self.promised;
         let at = self.now().unwrap_or(own);
-        Stamp { at, is_behind, is_refuted, newest, is_reproducible: !is_behind }
+        Stamp { at, is_behind, is_refuted: false, ahead: 0, newest: self.newest, is_reproducible: !is_behind }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Log times of all records that are not held back, in order.
-    fn stamps(clock: &mut InputClock, times: &[LogMillis]) -> Vec<LogMillis> {
-        let mut found = Vec::new();
-        for at in times {
-            let observed = clock.observe(RecordTime::Create(*at));
-            found.extend(observed.released.iter().chain(&observed.own).map(|stamp| stamp.at));
-        }
-        found
-    }
-
-    fn own(observed: Observed) -> Stamp {
-        observed.own.unwrap()
-    }
-
-    #[test]
-    fn time_never_runs_back() {
-        let mut clock = InputClock::default();
-        assert_eq!(stamps(&mut clock, &[1000, 900, 1100]), [1000, 1000, 1100]);
-        assert_eq!(own(clock.observe(RecordTime::Missing)).at, 1100);
-    }
-
-    #[test]
-    fn a_jump_is_held_until_three_agree_and_then_they_count_at_their_own_times() {
-        let far = 1000 + 2 * JUMP_MS;
-        let mut clock = InputClock::default();
-        assert_eq!(stamps(&mut clock, &[1000, far, far + 1]), [1000]);
-        assert_eq!(clock.now(), Some(1000), "nobody is told of a time that is not believed");
-        assert_eq!(stamps(&mut clock, &[far + 2, far + 3]), [far, far + 1, far + 2, far + 3]);
-    }
-
-    #[test]
-    fn a_refuted_jump_counts_at_the_time_before_it() {
-        let far = 1000 + 2 * JUMP_MS;
-        let mut clock = InputClock::default();
-        stamps(&mut clock, &[1000, far, far]);
-        let observed = clock.observe(RecordTime::Create(1001));
-        assert!(observed.released.iter().all(|stamp| stamp.at == 1000 && stamp.is_refuted));
-        assert_eq!(observed.released.len(), 2);
-        let expected = Stamp { at: 1001, newest: 1001, is_reproducible: true, ..Stamp::default() };
-        assert_eq!(own(observed), expected);
-        assert_eq!(stamps(&mut clock, &[far, 3 * far, 1002]), [1001, 1001, 1002], "two that do not agree");
-    }
-
-    #[test]
-    fn records_that_are_far_apart_are_no_wrong_clocks() {
-        let mut clock = InputClock::default();
-        let times = [1000, 1000 + 2 * JUMP_MS, 1000 + 4 * JUMP_MS, 1000 + 6 * JUMP_MS, 1001 + 6 * JUMP_MS];
-        assert_eq!(stamps(&mut clock, &times), times, "a replay of a quiet topic reads them without pauses");
-    }
-
-    #[test]
-    fn what_a_local_clock_decided_is_marked() {
-        let far = 1000 + 2 * JUMP_MS;
-        let mut clock = InputClock::resumed(Some(1000));
-        assert!(own(clock.observe(RecordTime::Create(1500))).is_reproducible);
-        stamps(&mut clock, &[far]);
-        assert!(!clock.stand(far + 1000)[0].is_reproducible);
-        let behind = own(clock.observe(RecordTime::Create(far + 1)));
-        assert_eq!((behind.at, behind.newest, behind.is_reproducible), (far + 1000, far + 1, false));
-        assert!(own(clock.observe(RecordTime::Create(far + 1001))).is_reproducible);
-    }
-
-    #[test]
-    fn the_brokers_time_is_believed() {
-        let mut clock = InputClock::default();
-        clock.observe(RecordTime::LogAppend(1000));
-        let at = 1000 + 10 * JUMP_MS;
-        assert_eq!(own(clock.observe(RecordTime::LogAppend(at))).at, at);
-    }
-
-    #[test]
-    fn a_record_behind_the_promise_counts_at_it() {
-        let mut clock = InputClock::default();
-        clock.observe(RecordTime::Create(1000));
-        clock.stand(5000);
-        let stamp = own(clock.observe(RecordTime::Create(2000)));
-        assert_eq!((stamp.at, stamp.is_behind), (5000, true));
-        assert_eq!(own(clock.observe(RecordTime::Create(6000))).at, 6000);
-        clock.stand(4000);
-        assert_eq!(clock.now(), Some(6000), "a promise is never taken back");
-    }
-
-    #[test]
-    fn at_the_end_of_the_log_the_local_clock_decides_on_what_is_held() {
-        let far = 1000 + 2 * JUMP_MS;
-        let mut clock = InputClock::default();
-        stamps(&mut clock, &[1000, far]);
-        assert_eq!(clock.stand(far + 1000)[0].at, far);
-        stamps(&mut clock, &[3 * far]);
-        let refuted = clock.stand(far + 2000)[0];
-        assert_eq!((refuted.at, refuted.is_refuted), (far + 1000, true));
-        assert_eq!(own(clock.observe(RecordTime::Create(far + 3000))).at, far + 3000);
-    }
-}
+mod tests;

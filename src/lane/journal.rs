@@ -110,8 +110,8 @@ impl Journal {
         }
         if !stamp.is_reproducible {
             let last = Minute::of_millis(stamp.at).0;
-            let first =
-                Minute::of_millis(stamp.newest).0.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
+            let newest = Minute::of_millis(stamp.newest.unwrap_or(stamp.at)).0;
+            let first = newest.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
             (first..=last).for_each(|minute| self.minute(Minute(minute)).is_irreproducible = true);
         }
     }
@@ -126,7 +126,7 @@ impl Journal {
         counts.behind += u64::from(stamp.is_behind);
         counts.refuted_jumps += u64::from(stamp.is_refuted);
         counts.dropped.iter_mut().zip(tally.dropped).for_each(|(sum, n)| *sum += n);
-        self.position = Some(Position { offset: tally.offset + 1, newest: Some(stamp.newest), shed });
+        self.position = Some(Position { offset: tally.offset + 1, newest: stamp.newest, shed });
         self.entries.current = self.position;
     }
 

@@ -18,7 +18,7 @@ pub(super) const MAX_DOUBTFUL: u32 = 60;
 pub struct Position {
     /// Offset behind the last record that lies before.
     pub offset: i64,
-    /// Running maximum of the record times before it; `None` where there was no record.
+    /// Running maximum of the record times before it; `None` where none was believed.
     pub newest: Option<LogMillis>,
     /// What shedding knew.
     pub shed: ShedState,

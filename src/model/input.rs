@@ -20,6 +20,9 @@ pub enum Format {
     OtlpJson,
 }
 
+/// A producer's time further ahead of others than this, milliseconds, is taken for that of a wrong clock.
+pub const CLOCK_TOLERANCE_MS: LogMillis = 5 * 60_000;
+
 /// A record's time as Kafka gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordTime {
@@ -29,6 +32,13 @@ pub enum RecordTime {
     LogAppend(LogMillis),
     /// None: the record counts as of its predecessor's time.
     Missing,
+}
+
+impl RecordTime {
+    /// A producer's time that no right clock can have given yet, where the local one says `now`.
+    pub fn is_in_future(self, now: LogMillis) -> bool {
+        matches!(self, RecordTime::Create(at) if at > now.saturating_add(CLOCK_TOLERANCE_MS))
+    }
 }
 
 /// What a record's key says of its spans; checked where lanes are partitions.

@@ -11,7 +11,9 @@ pub mod text;
 pub mod time;
 
 pub use ids::{SpanId, TraceId};
-pub use input::{Beginning, Format, InputId, KeyHint, RecordBatch, RecordMeta, RecordTime, SourceEvent};
+pub use input::{
+    Beginning, CLOCK_TOLERANCE_MS, Format, InputId, KeyHint, RecordBatch, RecordMeta, RecordTime, SourceEvent,
+};
 pub use sampling::{Sampling, WEIGHT_ONE};
 pub use span::{Links, MessagingOperation, Protocol, RemoteParent, Span, SpanKind, SpanRecord};
 pub use symbols::{

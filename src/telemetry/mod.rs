@@ -2,10 +2,12 @@
 //!
 //! Writers add to atomics; readers (`/api/v1/status`, `/metrics`) see values that may be a moment old.
 
+mod clocks;
 mod counters;
 pub mod log;
 mod partitions;
 
+pub use clocks::{ClockStatus, Clocks};
 pub use counters::{Counter, Counters, Reason};
 pub use partitions::{Connection, PartitionStatus, Partitions};
 
@@ -18,6 +20,8 @@ pub struct Telemetry {
     pub counters: Counters,
     /// State of each partition and of the connection.
     pub partitions: Partitions,
+    /// Clocks of the records, by input.
+    pub clocks: Clocks,
 }
 
 impl Telemetry {

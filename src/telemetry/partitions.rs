@@ -14,7 +14,7 @@ pub struct PartitionStatus {
     pub position: i64,
     /// Offset behind the last record in the log, as last heard from the broker.
     pub end: i64,
-    /// Log time of the last record read.
+    /// Log time of the last record read; a producer's time in the future does not move it.
     pub log_time: Option<LogMillis>,
     /// True while it stands at its end or without leader, and the local clock stands for its time.
     pub is_standing: bool,

@@ -89,6 +89,10 @@ pub(crate) struct PartitionDocument {
     pub log_time: Option<String>,
     /// Now less `log_time` where records are left, else 0; absent until it was heard of.
     pub behind_ms: Option<u64>,
+    /// How far the log time that is believed is ahead of the local clock; 0 where it is not.
+    pub ahead_ms: u64,
+    /// Producer times that jumped forward and were refuted, since the start.
+    pub refuted_jumps: u64,
     /// True where nothing is left to read and the local clock stands for its time.
     pub standing: bool,
     /// What is wrong with it.

@@ -1,5 +1,8 @@
 //! Counters, partitions and the graph's own numbers into the status.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::document::{
     ConnectionDocument, CountersDocument, MissingDocument, PartitionDocument, PendingDocument,
     RetentionDocument, SCHEMA, SizeDocument, StatusDocument,
@@ -11,7 +14,7 @@ use crate::api::words::duration;
 use crate::config::LaneMode;
 use crate::model::time::{NANOS_PER_MILLI, rfc3339};
 use crate::model::{LogMillis, Minute};
-use crate::telemetry::{Connection, Counters, PartitionStatus, Reason};
+use crate::telemetry::{ClockStatus, Connection, Counters, PartitionStatus, Reason};
 
 /// Rows under `missing`; the worst come first.
 const MAX_ROWS: usize = 100;
@@ -25,9 +28,10 @@ pub(super) fn status_document(
 ) -> StatusDocument {
     let telemetry = &state.telemetry;
     let connection = telemetry.partitions.connection();
+    let clocks = telemetry.clocks.all();
     let (missing, missing_left_out) = missing(&graph.missing, service);
     let mut partitions: Vec<_> =
-        telemetry.partitions.all().into_values().map(|it| partition_document(it, now_ms)).collect();
+        telemetry.partitions.all().into_values().map(|it| partition_document(it, &clocks, now_ms)).collect();
     partitions.sort_by(|one, other| one.name.cmp(&other.name));
     StatusDocument {
         schema: SCHEMA.into(),
@@ -36,8 +40,14 @@ pub(super) fn status_document(
         uptime_seconds: state.uptime().as_secs(),
         readiness: state.observe(),
         mode: mode(state.settings.lanes).into(),
-        violations: hints::violations(state.settings.lanes, &connection, &telemetry.counters),
-        hints: hints::hints(&telemetry.counters, graph),
+        violations: hints::violations(
+            state.settings.lanes,
+            &connection,
+            &telemetry.counters,
+            &clocks,
+            now_ms,
+        ),
+        hints: hints::hints(&telemetry.counters, &clocks, graph),
         connection: connection_document(connection),
         partitions,
         counters: counters_document(&telemetry.counters),
@@ -70,8 +80,15 @@ fn connection_document(connection: Connection) -> ConnectionDocument {
     }
 }
 
-fn partition_document(partition: PartitionStatus, now_ms: LogMillis) -> PartitionDocument {
+fn partition_document(
+    partition: PartitionStatus,
+    clocks: &BTreeMap<Arc<str>, ClockStatus>,
+    now_ms: LogMillis,
+) -> PartitionDocument {
+    let clock = clocks.get(&*partition.name);
     PartitionDocument {
+        ahead_ms: clock.and_then(|clock| u64::try_from(clock.ahead(now_ms)).ok()).unwrap_or(0),
+        refuted_jumps: clock.map_or(0, |clock| clock.refuted),
         lag: partition.lag(),
         behind_ms: behind_ms(&partition, now_ms),
         log_time: partition.log_time.map(instant),

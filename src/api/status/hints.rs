@@ -1,18 +1,25 @@
 //! What the numbers mean and what to do about them, in words.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::clocks::{ahead_violation, refuted_hint};
 use super::{GraphStatus, LimitedBy, MissingRow, StoreStatus};
 use crate::api::readiness::missing_partitions;
 use crate::api::words::grouped;
 use crate::config::LaneMode;
-use crate::telemetry::{Connection, Counters, Reason};
+use crate::model::LogMillis;
+use crate::telemetry::{ClockStatus, Connection, Counters, Reason};
 
 use super::document::ViolationDocument;
 
-/// Where the topic or the assignment does not fit the mode.
+/// Where the topic or the assignment does not fit the mode, or log time the clock.
 pub(super) fn violations(
     lanes: LaneMode,
     connection: &Connection,
     counters: &Counters,
+    clocks: &BTreeMap<Arc<str>, ClockStatus>,
+    now_ms: LogMillis,
 ) -> Vec<ViolationDocument> {
     let mut violations = Vec::new();
     if connection.is_connected && missing_partitions(lanes, connection).is_some() {
@@ -38,11 +45,16 @@ pub(super) fn violations(
                 .into(),
         });
     }
+    violations.extend(ahead_violation(clocks, now_ms));
     violations
 }
 
 /// What to do about everything that is not by service.
-pub(super) fn hints(counters: &Counters, graph: &GraphStatus) -> Vec<String> {
+pub(super) fn hints(
+    counters: &Counters,
+    clocks: &BTreeMap<Arc<str>, ClockStatus>,
+    graph: &GraphStatus,
+) -> Vec<String> {
     let mut hints = Vec::new();
     for reason in Reason::ALL {
         let count = counters.dropped(reason);
@@ -51,6 +63,7 @@ pub(super) fn hints(counters: &Counters, graph: &GraphStatus) -> Vec<String> {
         }
     }
     hints.extend(counted(&odd_counts(counters)));
+    hints.extend(refuted_hint(clocks, counters.refuted_jumps.get()));
     for (limit, count) in graph.capped.iter().filter(|(_, count)| *count > 0) {
         hints.push(format!("{} counted as `other`: raise {limit}", grouped(*count)));
     }
@@ -115,7 +128,7 @@ fn counted(sentences: &[(u64, &str)]) -> Vec<String> {
     said.map(|(count, words)| format!("{} {words}", grouped(*count))).collect()
 }
 
-fn odd_counts(counters: &Counters) -> [(u64, &'static str); 6] {
+fn odd_counts(counters: &Counters) -> [(u64, &'static str); 5] {
     [
         (
             counters.behind.get(),
@@ -140,11 +153,6 @@ fn odd_counts(counters: &Counters) -> [(u64, &'static str); 6] {
         (
             counters.names_truncated.get(),
             "names were cut: raise names.max_length, or take identifiers out of the names",
-        ),
-        (
-            counters.refuted_jumps.get(),
-            "producer times jumped ahead of all others and were not believed: check the producers' clocks, or set \
-             message.timestamp.type=LogAppendTime",
         ),
     ]
 }

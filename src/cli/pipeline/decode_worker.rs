@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
+use super::clock_watch::ClockWatch;
 use super::timing::{Stage, Timings, timed};
 use super::{Arrival, LaneMessage, Routing, Shared};
 use crate::config::LaneMode;
@@ -23,6 +24,7 @@ struct Intake {
     clock: InputClock,
     shed: Shed,
     journal: Journal,
+    watch: ClockWatch,
     /// Records whose time is not believed yet: what they count, and their spans.
     held: VecDeque<(RecordTally, Vec<SpanRecord>)>,
     /// Records before the first one were not read, or are gone; told to the lanes once the first log time is known.
@@ -43,6 +45,9 @@ pub(super) struct DecodeWorker {
     resume: Arc<Resume>,
     intakes: HashMap<InputId, Intake>,
     lanes: Vec<SyncSender<LaneMessage>>,
+    clock: fn() -> LogMillis,
+    /// What it said before the event at hand.
+    now: LogMillis,
     /// Spans of the record at hand.
     spans: Vec<SpanRecord>,
     /// Spans of the batch at hand, by lane worker.
@@ -69,6 +74,8 @@ impl DecodeWorker {
             intakes: HashMap::new(),
             arrivals: lanes.iter().map(|_| Vec::new()).collect(),
             lanes,
+            clock: shared.clock,
+            now: 0,
             spans: Vec::new(),
             samplers: Default::default(),
             key_sampler: Sampler::default(),
@@ -85,6 +92,7 @@ impl DecodeWorker {
     }
 
     fn take(&mut self, event: SourceEvent) -> Result<(), Ended> {
+        self.now = (self.clock)();
         match event {
             SourceEvent::Assigned { input, name, expected } => {
                 self.add(input, name.clone());
@@ -97,8 +105,14 @@ impl DecodeWorker {
                 intake.into_iter().for_each(|intake| intake.journal.skip(GapCause::Lost, first));
                 Ok(())
             }
-            SourceEvent::Revoked { input } => self.tell(input, || LaneMessage::Revoked(input)),
-            SourceEvent::Gone { input } => self.tell(input, || LaneMessage::Gone(input)),
+            SourceEvent::Revoked { input } => {
+                self.telemetry.clocks.remove(&self.input_name(input));
+                self.tell(input, || LaneMessage::Revoked(input))
+            }
+            SourceEvent::Gone { input } => {
+                self.telemetry.clocks.remove(&self.input_name(input));
+                self.tell(input, || LaneMessage::Gone(input))
+            }
             SourceEvent::Standing { input, at } => {
                 self.begin(input, at)?;
                 let Some(intake) = self.intakes.get_mut(&input) else { return Ok(()) };
@@ -145,6 +159,7 @@ impl DecodeWorker {
                 clock: InputClock::resumed(resumed.and_then(|position| position.newest)),
                 shed: Shed::new(budget, resumed.unwrap_or_default().shed),
                 journal,
+                watch: ClockWatch::default(),
                 held: VecDeque::new(),
                 is_cut: false,
                 first: None,
@@ -207,7 +222,7 @@ impl DecodeWorker {
     /// Gives the spans of the record at hand their log time, and those that were held back before it.
     fn take_spans(&mut self, input: InputId, record: &RecordMeta, tally: RecordTally) {
         let Some(intake) = self.intakes.get_mut(&input) else { return };
-        let observed = intake.clock.observe(record.time);
+        let observed = intake.clock.observe(record.time, self.now);
         observed.released.into_iter().for_each(|stamp| self.route_held(input, stamp));
         let mut spans = std::mem::take(&mut self.spans);
         match observed.own {
@@ -239,6 +254,7 @@ impl DecodeWorker {
         counters.behind.add(u64::from(stamp.is_behind));
         counters.refuted_jumps.add(u64::from(stamp.is_refuted));
         let Some(intake) = self.intakes.get_mut(&input) else { return };
+        intake.watch.see(&intake.name, tally.offset, stamp);
         intake.journal.enter(stamp);
         intake.first.get_or_insert(stamp.at);
         let at = stamp.at;
@@ -309,8 +325,10 @@ impl DecodeWorker {
 
     fn hand_over(&mut self, input: InputId, delivered: Option<LogMillis>) -> Result<(), Ended> {
         // Before the lanes: who learns of a log time finds in the ledger what lies before it.
-        let intake = self.intakes.get_mut(&input);
-        intake.into_iter().for_each(|intake| intake.journal.publish(&self.ledger));
+        if let Some(intake) = self.intakes.get_mut(&input) {
+            intake.journal.publish(&self.ledger);
+            intake.watch.report(&self.telemetry, &intake.name, delivered, self.now);
+        }
         for (worker, lane) in self.lanes.iter().enumerate() {
             let is_its_lane = self.routing.mode == LaneMode::Merged || self.routing.worker(input) == worker;
             if is_its_lane {

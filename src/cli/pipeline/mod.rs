@@ -7,6 +7,7 @@
 //! ```
 //! An input always takes the same way, so its order is kept from end to end. Every arrow blocks when it is full.
 
+mod clock_watch;
 mod decode_worker;
 mod lane_worker;
 mod seal_worker;
@@ -105,6 +106,8 @@ pub(super) struct Shared {
     pub resume: Arc<Resume>,
     pub sealing: Arc<SealCounters>,
     pub pending: Arc<Pending>,
+    /// The local clock: tells which producers' times lie in the future.
+    pub clock: fn() -> LogMillis,
     /// Time per stage, where it is measured.
     pub timings: Option<Arc<Timings>>,
 }
@@ -126,6 +129,7 @@ impl Shared {
             resume: Arc::new(resume),
             sealing: Arc::default(),
             pending: Arc::default(),
+            clock: super::now_millis,
             timings: None,
         }
     }

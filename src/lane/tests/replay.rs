@@ -13,11 +13,13 @@ use super::*;
 use crate::lane::{
     Dropped, Event, InputClock, Journal, Ledger, Position, RecordTally, SealedInputs, Shed, ShedState, Stamp,
 };
-use crate::model::RecordTime;
 use crate::model::time::MILLIS_PER_MINUTE;
+use crate::model::{CLOCK_TOLERANCE_MS, RecordTime};
 
 const LANES: u128 = 2;
 const CLAMP: LogMillis = 60_000;
+/// The local clock: every log is older, but for records of producers whose clock is ahead.
+const NOW: LogMillis = 1_000_000_000;
 
 /// A record of a partition.
 #[derive(Clone, Debug)]
@@ -162,7 +164,7 @@ impl<'a> Process<'a> {
             true => RecordTime::Create(record.at),
             false => RecordTime::LogAppend(record.at),
         };
-        let observed = self.clocks[partition].observe(time);
+        let observed = self.clocks[partition].observe(time, NOW);
         observed.released.into_iter().for_each(|stamp| self.route_held(partition, stamp));
         match observed.own {
             Some(stamp) => {
@@ -307,9 +309,48 @@ fn logs() -> impl Strategy<Value = Log> {
 fn ends_in_doubt(partition: &[Record]) -> bool {
     let mut clock = InputClock::default();
     partition.iter().filter(|record| record.is_created).for_each(|record| {
-        clock.observe(RecordTime::Create(record.at));
+        clock.observe(RecordTime::Create(record.at), NOW);
     });
     !clock.stand(LogMillis::MAX / 2).is_empty()
+}
+
+/// A log, and the same with records of producers whose clock is ahead of now; these are empty, so they shed nobody.
+fn logs_with_future() -> impl Strategy<Value = (Log, Log)> {
+    let ahead = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 1..3 * MILLIS_PER_MINUTE);
+    (logs(), proptest::collection::vec(ahead, 1..40)).prop_map(|(log, ahead)| {
+        let mut with = log.clone();
+        for (partition, place, ahead) in ahead {
+            let records = &mut with[partition.index(log.len())];
+            // Never the last one: the log would end in doubt.
+            if !records.is_empty() {
+                let record = Record {
+                    at: NOW + CLOCK_TOLERANCE_MS + ahead,
+                    is_created: true,
+                    trace: 0,
+                    span: 0,
+                    start: 0,
+                    spans: 0,
+                };
+                records.insert(place.index(records.len()), record);
+            }
+        }
+        (log, with)
+    })
+}
+
+/// Of sealed minutes what records from the future must not change; minutes that hold nothing else are left out.
+fn untouched(sealed: BTreeMap<Minute, Sealed>) -> BTreeMap<Minute, (Vec<Shape>, u64, Dropped)> {
+    let told = |sealed: Sealed| {
+        let mut dropped = Dropped::default();
+        let mut records = 0;
+        for counts in sealed.log.counts.0.values() {
+            records += counts.records - counts.refuted_jumps;
+            dropped.iter_mut().zip(counts.dropped).for_each(|(sum, n)| *sum += n);
+        }
+        (sealed.parts, records, dropped)
+    };
+    let told = sealed.into_iter().map(|(minute, sealed)| (minute, told(sealed)));
+    told.filter(|(_, (parts, records, _))| !parts.is_empty() || *records > 0).collect()
 }
 
 fn readings() -> impl Strategy<Value = Reading> {
@@ -355,6 +396,33 @@ proptest! {
     #[test]
     fn kills_anywhere_seal_what_an_uninterrupted_run_seals(
         log in logs(),
+        readings in proptest::collection::vec(readings(), 1..5),
+        back in 0..4usize,
+    ) {
+        prop_assert_eq!(killed(&log, Rule::LookBack, &readings, back), Ok(()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn a_producer_from_the_future_changes_nothing_for_the_others((log, with) in logs_with_future()) {
+        let without = uninterrupted(&log, Rule::LookBack);
+        let with = uninterrupted(&with, Rule::LookBack);
+        let all_marked = with.values().all(|sealed| {
+            sealed.log.is_irreproducible || sealed.log.counts.0.values().all(|counts| counts.refuted_jumps == 0)
+        });
+        let has_own_refuted = without.values().any(|sealed| {
+            sealed.log.counts.0.values().any(|counts| counts.refuted_jumps > 0)
+        });
+        prop_assert!(all_marked || has_own_refuted);
+        prop_assert_eq!(untouched(with), untouched(without));
+    }
+
+    #[test]
+    fn kills_anywhere_seal_the_same_with_a_producer_from_the_future(
+        (_, log) in logs_with_future(),
         readings in proptest::collection::vec(readings(), 1..5),
         back in 0..4usize,
     ) {

@@ -16,7 +16,7 @@ use super::context::Context;
 use super::place::Place;
 use super::record;
 use super::statistics::Leader;
-use crate::model::{Format, InputId, LogMillis, RecordBatch};
+use crate::model::{Format, InputId, LogMillis, RecordBatch, RecordTime};
 
 /// A batch ends after the record that reaches this many bytes.
 pub(super) const BATCH_BYTES: usize = 1 << 20;
@@ -54,7 +54,7 @@ pub(super) struct Partition {
     pub(super) position: i64,
     /// Offset behind the last record, as last heard.
     pub(super) end: i64,
-    /// Time of the last record.
+    /// Time of the last record; of one with a producer's time in the future, that of before.
     pub(super) log_time: Option<LogMillis>,
     /// True from the end of the log until the next record.
     pub(super) is_at_end: bool,
@@ -238,8 +238,7 @@ impl Partition {
                     self.is_at_end = false;
                     self.has_read = true;
                     self.refusal = None;
-                    let time = batch.records.last().and_then(|record| record::millis(record.time));
-                    self.advance(time);
+                    batch.records.last().into_iter().for_each(|record| self.advance(record.time, now));
                     let is_full = batch.bytes.len() >= BATCH_BYTES || batch.records.len() >= BATCH_RECORDS;
                     if is_full || self.own_pace().is_some_and(|pace| pace.min(now) > limit) {
                         self.is_ready.store(true, Ordering::Release);
@@ -290,8 +289,13 @@ impl Partition {
         self.recent.iter().flatten().min().copied().max(self.stood_at)
     }
 
-    fn advance(&mut self, time: Option<LogMillis>) {
-        let Some(time) = time else { return };
+    fn advance(&mut self, time: RecordTime, now: LogMillis) {
+        if time.is_in_future(now) {
+            // A clock that is ahead says nothing of how far the log is read; that it stood says more.
+            self.log_time = self.log_time.max(self.stood_at);
+            return;
+        }
+        let Some(time) = record::millis(time) else { return };
         self.log_time = Some(time);
         self.recent.rotate_left(1);
         self.recent[2] = Some(time);

@@ -312,19 +312,37 @@ fn a_pattern_reads_what_it_matches() {
 /// Partition 0 covers 100 s, partition 1 the same with twice the records: neither runs more than 10 s ahead.
 #[test]
 fn no_partition_runs_ahead_of_the_slowest() {
+    assert_paced(0);
+}
+
+/// Partition 0 would otherwise pass for one that is far ahead, and nobody would wait for it.
+#[test]
+fn a_producers_clock_that_is_ahead_says_nothing_of_how_far_a_partition_is_read() {
+    assert_paced(7);
+}
+
+/// With so many records in the middle of partition 0 whose times lie in the future.
+fn assert_paced(in_future: i64) {
     let cluster = cluster(2, 2);
     let producer = producer(&cluster);
-    produce(&producer, 0, 1_000, 1_000, 100);
+    produce(&producer, 0, 500, 1_000, 100);
+    produce(&producer, 0, in_future, scout::now_millis() + 86_400_000, 1);
+    produce(&producer, 0, 500, 51_000, 100);
     produce(&producer, 1, 2_000, 1_000, 50);
     let running = start(&config(&cluster), 1, Positions::new());
     let mut last: BTreeMap<InputId, i64> = BTreeMap::new();
     let mut seen = Seen::default();
     let deadline = Instant::now() + PATIENCE;
-    while seen.count() < 3_000 {
+    while seen.count() < 3_000 + in_future as usize {
         let left = deadline.saturating_duration_since(Instant::now());
         let event = running.source.events[0].recv_timeout(left).unwrap();
-        if let SourceEvent::Records(batch) = &event {
-            let time = record::millis(batch.records.last().unwrap().time).unwrap();
+        if let SourceEvent::Records(batch) = &event
+            && let Some(time) = batch
+                .records
+                .iter()
+                .filter_map(|record| record::millis(record.time))
+                .rfind(|time| *time < 200_000)
+        {
             last.insert(batch.input, time);
             let other = 1 - batch.input;
             let ahead = time - last.get(&other).copied().unwrap_or(1_000);

@@ -4,11 +4,12 @@ use linchpin::graph::sealed::{Frame, Marks};
 use tempfile::TempDir;
 
 use crate::support::broker::Broker;
+use crate::support::edges;
 use crate::support::linchpin::{Linchpin, config};
 use crate::support::produce::Record;
 use crate::support::recorded::{self, Spread, instant};
 use crate::support::sealed::{self, Buckets, range};
-use crate::support::spans::{MILLI, encode, now, order};
+use crate::support::spans::{MILLI, encode, now, order, order_edges};
 use crate::support::wait::eventually;
 
 /// The shortest: a minute is final some seconds after its end.
@@ -83,4 +84,73 @@ fn a_producers_clock_that_jumps_ahead_for_a_record_is_refuted_and_counted() {
     };
     assert_eq!(minutes.values().map(refuted).sum::<u64>(), 1);
     assert_marked(&minutes, 0);
+}
+
+/// One of the producers is 40 days ahead, from the first record on and again and again, among others that are right.
+#[test]
+fn a_producer_that_stays_ahead_carries_nobody_along() {
+    const AHEAD: i64 = 40 * 24 * 60 * 60_000;
+    let broker = Broker::shared();
+    let topic = broker.create_topic("future", 2, &[("message.timestamp.type", "CreateTime")]);
+    let record = |services: &str, trace: u128, ahead: i64| {
+        let at = (now() / MILLI) as i64 + ahead;
+        let value = encode(&order(services, trace, at as u64 * MILLI));
+        Record { partition: Some(1), value, log_time: Some(at), ..Record::default() }
+    };
+    let round = |first: u128| -> Vec<Record> {
+        let wrong = (first..first + 4).map(|trace| record("wrong", trace, AHEAD));
+        let right = (first + 4..first + 9).map(|trace| record("right", trace, 0));
+        wrong.chain(right).chain([record("wrong", first + 9, AHEAD)]).collect()
+    };
+    let written = (now() / MILLI) as i64;
+    recorded::append(broker, &topic, &round(1_000));
+    let store = TempDir::new().unwrap();
+    let linchpin = Linchpin::serve_on(&config(&broker.address(), &topic, "", SHORT), store.path());
+    linchpin.await_ready();
+    recorded::append(broker, &topic, &round(2_000));
+    linchpin.await_records(20);
+    recorded::append(broker, &topic, &round(3_000));
+    linchpin.await_records(30);
+
+    // Their minutes are sealed once they are over, and not before.
+    linchpin.await_sealed(&instant((now() / MILLI) as i64));
+    let graph = linchpin.graph(&range(written - 60_000, 5)).unwrap();
+    let of = |services: &str| {
+        let mut rows = edges::edges(&graph);
+        rows.retain(|(_, caller, _), _| caller.starts_with(services));
+        rows
+    };
+    assert_eq!(edges::equal(&of("right-"), &order_edges("right", 15)), Ok(()));
+    assert_eq!(
+        edges::equal(&of("wrong-"), &order_edges("wrong", 15)),
+        Ok(()),
+        "they count as of when they came"
+    );
+
+    let status = linchpin.json("/api/v1/status").unwrap();
+    assert_eq!(status["counters"]["refuted_jumps"], 15);
+    assert_eq!((&status["pending"]["traces"], &status["violations"]), (&0.into(), &serde_json::json!([])));
+    let hints = status["hints"].to_string();
+    let hint = format!("not believed ({topic}/1: 15, up to 40 d");
+    assert!(hints.contains(&hint) && hints.contains("LogAppendTime"), "{hints}");
+    let metrics = linchpin.get("/metrics").unwrap().body;
+    let value = |family: &str| -> f64 {
+        let start = format!("{family}{{topic=\"{topic}\",partition=\"1\"}} ");
+        metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(&start))
+            .unwrap_or_else(|| panic!("{metrics}"))
+            .parse()
+            .unwrap()
+    };
+    assert_eq!(value("linchpin_partition_refuted_jumps_total"), 15.0);
+    assert!(value("linchpin_partition_refuted_ahead_seconds") >= (AHEAD / 1000) as f64);
+    assert_eq!(value("linchpin_log_time_ahead_seconds"), 0.0);
+    assert!(linchpin.log().contains("a producer's time is ahead"), "{}", linchpin.log());
+    assert!(linchpin.terminate().success());
+
+    let minutes = sealed::minutes(store.path());
+    assert_marked(&minutes, 1);
+    let newest = minutes.keys().map(|bucket| sealed::start_of(bucket)).max().unwrap();
+    assert!(newest <= instant((now() / MILLI) as i64), "{newest}");
 }

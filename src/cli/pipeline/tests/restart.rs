@@ -63,7 +63,7 @@ fn start_at(
     let disk = EmbeddedStore::open(store, Access::Write).unwrap();
     let history = History::new(Some(disk), Policy::from_config(config));
     let resume = Resume::find(&history, config).unwrap();
-    let shared = Shared::new(config.clone(), Telemetry::new(), history, resume);
+    let shared = Shared { clock: || LATER, ..Shared::new(config.clone(), Telemetry::new(), history, resume) };
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| sync_channel(4)).unzip();
     let pipeline = Pipeline::start(&shared, receivers, workers, AtEnd::Leave).unwrap();
     let send = |event: SourceEvent, input: usize| senders[input % workers].send(event).unwrap();
