@@ -3,10 +3,9 @@
 //! With the broker's times and with producers' alike the result is a function of the input's records,
 //! but for an input that stands still: its place is taken by the local clock (ALGORITHMS 7).
 
+use crate::model::time::JUMP_MILLIS;
 use crate::model::{LogMillis, RecordTime};
 
-/// A producer's time further ahead than this is held back until others agree.
-const JUMP_MS: LogMillis = 5 * 60_000;
 /// Records in a row that must agree on a jump.
 const AGREEING: usize = 3;
 
@@ -68,7 +67,7 @@ impl InputClock {
     ///
     /// Records that are held back are released: their time is believed unless the local clock refutes it too.
     pub fn stand(&mut self, at: LogMillis) -> Vec<Stamp> {
-        let is_plausible = self.held.iter().all(|held| *held <= at.saturating_add(JUMP_MS));
+        let is_plausible = self.held.iter().all(|held| *held <= at.saturating_add(JUMP_MILLIS));
         let mut released = self.release(is_plausible);
         released.iter_mut().for_each(|stamp| stamp.is_reproducible = false);
         self.promised = self.promised.max(Some(at));
@@ -81,12 +80,12 @@ impl InputClock {
     }
 
     fn guard(&mut self, at: LogMillis) -> Observed {
-        let is_jump = self.now().is_some_and(|known| at > known.saturating_add(JUMP_MS));
+        let is_jump = self.now().is_some_and(|known| at > known.saturating_add(JUMP_MILLIS));
         if !is_jump {
             return Observed { released: self.release(false), own: Some(self.stamp(at, false)) };
         }
         // Time goes on: a later time does not refute an earlier one. In a quiet topic every record is a jump.
-        let agrees = self.held.last().is_none_or(|held| at >= held.saturating_sub(JUMP_MS));
+        let agrees = self.held.last().is_none_or(|held| at >= held.saturating_sub(JUMP_MILLIS));
         let mut released = if agrees { Vec::new() } else { self.release(false) };
         if self.held.len() + 1 < AGREEING {
             self.held.push(at);
@@ -139,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_jump_is_held_until_three_agree_and_then_they_count_at_their_own_times() {
-        let far = 1000 + 2 * JUMP_MS;
+        let far = 1000 + 2 * JUMP_MILLIS;
         let mut clock = InputClock::default();
         assert_eq!(stamps(&mut clock, &[1000, far, far + 1]), [1000]);
         assert_eq!(clock.now(), Some(1000), "nobody is told of a time that is not believed");
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_refuted_jump_counts_at_the_time_before_it() {
-        let far = 1000 + 2 * JUMP_MS;
+        let far = 1000 + 2 * JUMP_MILLIS;
         let mut clock = InputClock::default();
         stamps(&mut clock, &[1000, far, far]);
         let observed = clock.observe(RecordTime::Create(1001));
@@ -162,13 +161,19 @@ mod tests {
     #[test]
     fn records_that_are_far_apart_are_no_wrong_clocks() {
         let mut clock = InputClock::default();
-        let times = [1000, 1000 + 2 * JUMP_MS, 1000 + 4 * JUMP_MS, 1000 + 6 * JUMP_MS, 1001 + 6 * JUMP_MS];
+        let times = [
+            1000,
+            1000 + 2 * JUMP_MILLIS,
+            1000 + 4 * JUMP_MILLIS,
+            1000 + 6 * JUMP_MILLIS,
+            1001 + 6 * JUMP_MILLIS,
+        ];
         assert_eq!(stamps(&mut clock, &times), times, "a replay of a quiet topic reads them without pauses");
     }
 
     #[test]
     fn what_a_local_clock_decided_is_marked() {
-        let far = 1000 + 2 * JUMP_MS;
+        let far = 1000 + 2 * JUMP_MILLIS;
         let mut clock = InputClock::resumed(Some(1000));
         assert!(own(clock.observe(RecordTime::Create(1500))).is_reproducible);
         stamps(&mut clock, &[far]);
@@ -182,7 +187,7 @@ mod tests {
     fn the_brokers_time_is_believed() {
         let mut clock = InputClock::default();
         clock.observe(RecordTime::LogAppend(1000));
-        let at = 1000 + 10 * JUMP_MS;
+        let at = 1000 + 10 * JUMP_MILLIS;
         assert_eq!(own(clock.observe(RecordTime::LogAppend(at))).at, at);
     }
 
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn at_the_end_of_the_log_the_local_clock_decides_on_what_is_held() {
-        let far = 1000 + 2 * JUMP_MS;
+        let far = 1000 + 2 * JUMP_MILLIS;
         let mut clock = InputClock::default();
         stamps(&mut clock, &[1000, far]);
         assert_eq!(clock.stand(far + 1000)[0].at, far);

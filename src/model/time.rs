@@ -6,6 +6,8 @@ pub const NANOS_PER_MILLI: u64 = 1_000_000;
 pub const NANOS_PER_MINUTE: u64 = 60_000_000_000;
 /// Milliseconds in a minute.
 pub const MILLIS_PER_MINUTE: i64 = 60_000;
+/// A producer's clock that is further ahead of its log than this, milliseconds, is believed only where others agree.
+pub const JUMP_MILLIS: LogMillis = 5 * MILLIS_PER_MINUTE;
 
 /// A point in event time: nanoseconds since 1970-01-01T00:00Z, up to the year 2554.
 pub type UnixNanos = u64;
