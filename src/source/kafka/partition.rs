@@ -178,8 +178,8 @@ impl Partition {
                 first - 1
             ));
         } else if position > end {
-            // Cut or made anew, one cannot tell. All that is there is read: what a log that was cut still has counts
-            // twice then, unless it lies in sealed minutes, but of one that was made anew nothing is missed.
+            // Cut or made anew, one cannot tell. All that is there is read: of a log that was made anew nothing may be
+            // missed. What one that was cut still has counts twice, but for a start, where it lies in sealed minutes.
             self.begin_anew(first);
             self.scar = Some(format!(
                 "its log ends at {end}, before position {position}: it was cut or made anew; read from its beginning"

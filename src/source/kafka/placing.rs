@@ -104,7 +104,7 @@ impl Session<'_> {
         while let Some(answer) = self.reader.scout.next_answer() {
             match answer {
                 Answer::Survey(survey) => {
-                    self.doubt_returned(&survey);
+                    self.doubt_missed(&survey);
                     self.forget_gone(&survey);
                     self.reader.survey = Some(survey);
                 }
@@ -172,19 +172,16 @@ impl Session<'_> {
         self.reader.required.len() > self.partitions.len()
     }
 
-    /// A partition that was away for a survey or more may have come back as another log.
-    fn doubt_returned(&mut self, survey: &Survey) {
-        let has_returned = |place: &Place| {
-            let missed = self.reader.required.get(place).map_or(0, |required| required.missed);
-            missed > 0 && survey.partitions.contains_key(place)
+    /// A topic that a survey misses may come back as another log: nothing is read before that is known.
+    ///
+    /// Asked at once, while the position is that of the old log; the scout answers when the topic is back.
+    fn doubt_missed(&mut self, survey: &Survey) {
+        let is_missed = |partition: &&mut Partition| {
+            partition.stage == Stage::Read && !survey.partitions.contains_key(&partition.place)
         };
-        for partition in self.partitions.values_mut() {
-            if partition.stage == Stage::Read
-                && has_returned(&partition.place)
-                && let Some(question) = partition.doubt()
-            {
-                self.reader.scout.ask(&partition.place, question);
-            }
+        for partition in self.partitions.values_mut().filter(is_missed) {
+            let question = partition.doubt();
+            question.into_iter().for_each(|question| self.reader.scout.ask(&partition.place, question));
         }
     }
 

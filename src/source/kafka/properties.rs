@@ -133,6 +133,8 @@ pub(super) fn sampler(config: &KafkaConfig) -> ClientConfig {
     let mut properties = scout(config);
     // librdkafka assigns partitions to none but members; no group is joined by that.
     properties.set("group.id", &config.group);
+    // It is over after some records: what is fetched ahead of them is for nothing.
+    properties.set("queued.max.messages.kbytes", (LARGEST_FETCH >> 10).to_string());
     properties
 }
 
