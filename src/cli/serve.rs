@@ -18,8 +18,8 @@ use crate::api::{self, AppState, Settings};
 use crate::config::{Config, Loader};
 use crate::model::Minute;
 use crate::model::time::rfc3339;
-use crate::source::kafka::{self, KafkaSource, Place, Plan, Positions, Shutdown};
-use crate::store::{Access, EmbeddedStore, History, Policy, Resume};
+use crate::source::kafka::{self, KafkaSource, Place, Plan, Positions, ReadTo, Shutdown};
+use crate::store::{Access, EmbeddedStore, History, Policy, Resume, ResumedInput};
 use crate::telemetry::{Telemetry, log};
 
 /// How long the source and the stages may take to end.
@@ -206,7 +206,12 @@ fn positions(resume: &Resume) -> Positions {
         Some(Place::new(topic, partition.parse().ok()?))
     };
     let known = resume.inputs.iter();
-    known.filter_map(|(name, resumed)| Some((place(name)?, resumed.position.offset))).collect()
+    let read_to = |resumed: &ResumedInput| {
+        // Nothing was read of an input without times: what was in its log is older than what is sealed.
+        let newest = resumed.position.newest.unwrap_or(resumed.sealed.end_millis());
+        ReadTo { offset: resumed.position.offset, newest: Some(newest) }
+    };
+    known.filter_map(|(name, resumed)| Some((place(name)?, read_to(resumed)))).collect()
 }
 
 fn axum_serve(

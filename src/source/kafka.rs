@@ -8,11 +8,12 @@
 //! ```
 //!
 //! Guaranteed: every record from the start position on is sent once per assignment, in order per partition;
-//! what retention took before is counted, never skipped in silence.
+//! what retention took before is counted, never skipped in silence, and a log that was made anew is read from its beginning.
 //! A broker that is away, a topic that does not exist, a refused login are told and waited for; nothing exits.
 
 mod context;
 mod health;
+mod identity;
 mod outbox;
 mod partition;
 mod place;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 
-pub use place::{Place, Positions};
+pub use place::{Place, Positions, ReadTo};
 pub use properties::problems;
 pub use shutdown::Shutdown;
 

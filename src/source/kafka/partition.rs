@@ -13,8 +13,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 
 use super::context::Context;
-use super::place::Place;
+use super::place::{Place, ReadTo};
 use super::record;
+use super::scout::Question;
 use super::statistics::Leader;
 use crate::model::{Format, InputId, LogMillis, RecordBatch, RecordTime};
 
@@ -28,6 +29,8 @@ pub(super) const BATCH_RECORDS: usize = 4_096;
 pub(super) enum Stage {
     /// The scout to say where to start.
     AwaitsStart,
+    /// The scout to say whether its log is still the one that was read up to its position.
+    AwaitsIdentity,
     /// The scout to say what is left of the log, after its position fell out of it.
     AwaitsBounds,
     /// To be placed at its position by the loop.
@@ -72,8 +75,8 @@ pub(super) struct Partition {
     pub(super) is_assigned: bool,
     /// When it was last placed.
     pub(super) placed_at: Option<Instant>,
-    /// True once this process has read a record of it, under this assignment or an earlier one.
-    pub(super) has_read: bool,
+    /// No record before its position is later, but for single clocks that are ahead.
+    pub(super) newest: Option<LogMillis>,
     taking: Taking,
     queue: Option<PartitionQueue<Context>>,
     is_ready: Arc<AtomicBool>,
@@ -99,14 +102,14 @@ impl Partition {
         input: InputId,
         place: Place,
         taking: Taking,
-        position: Option<i64>,
+        read_to: Option<ReadTo>,
         now: Instant,
     ) -> Self {
         Partition {
             input,
             place,
-            stage: if position.is_some() { Stage::ToBePlaced } else { Stage::AwaitsStart },
-            position: position.unwrap_or(0),
+            stage: if read_to.is_some() { Stage::ToBePlaced } else { Stage::AwaitsStart },
+            position: read_to.map_or(0, |read_to| read_to.offset),
             end: 0,
             log_time: None,
             is_at_end: false,
@@ -117,7 +120,7 @@ impl Partition {
             refusal: None,
             is_assigned: false,
             placed_at: None,
-            has_read: false,
+            newest: read_to.and_then(|read_to| read_to.newest),
             taking,
             queue: None,
             is_ready: Arc::default(),
@@ -175,17 +178,45 @@ impl Partition {
                 first - 1
             ));
         } else if position > end {
-            // Cut or recreated, one cannot tell. Of a start nothing behind the sealed minutes is counted yet, so all that
-            // is there may be read; later, from the end on nothing is counted twice.
-            let (whence, to) = if self.has_read { ("its end", end) } else { ("its beginning", first) };
-            self.position = to;
+            // Cut or made anew, one cannot tell. All that is there is read: of a log that was made anew nothing may be
+            // missed. What one that was cut still has counts twice, but for a start, where it lies in sealed minutes.
+            self.begin_anew(first);
             self.scar = Some(format!(
-                "its log ends at {end}, before position {position}: it was cut or made anew; read on from {whence}"
+                "its log ends at {end}, before position {position}: it was cut or made anew; read from its beginning"
             ));
         } else {
             return None;
         }
         self.scar.clone()
+    }
+
+    /// Its log is another one, which begins at `first`: it is read from there. Gives what happened in words.
+    pub(super) fn replace(&mut self, first: i64) -> String {
+        let scar = format!(
+            "its log was made anew: the records before position {} are not those that were read; read from its beginning",
+            self.position
+        );
+        self.begin_anew(first);
+        self.scar = Some(scar.clone());
+        scar
+    }
+
+    fn begin_anew(&mut self, first: i64) {
+        self.stage = Stage::ToBePlaced;
+        self.position = first;
+    }
+
+    /// How far it was read; `None` where not even its start is known.
+    pub(super) fn read_to(&self) -> Option<ReadTo> {
+        let read_to = ReadTo { offset: self.position, newest: self.newest };
+        (self.stage != Stage::AwaitsStart).then_some(read_to)
+    }
+
+    /// What to ask the scout, where the log may be another one than what was read; `None` where that cannot be told.
+    pub(super) fn doubt(&mut self) -> Option<Question> {
+        let newest = self.newest.filter(|_| self.position > 0)?;
+        self.stage = Stage::AwaitsIdentity;
+        Some(Question::Identity { position: self.position, newest })
     }
 
     /// Takes what the statistics say of its leader.
@@ -236,7 +267,6 @@ impl Partition {
                     record::append(&mut batch, &message, self.taking.format, self.taking.max_record_size);
                     self.position = message.offset() + 1;
                     self.is_at_end = false;
-                    self.has_read = true;
                     self.refusal = None;
                     batch.records.last().into_iter().for_each(|record| self.advance(record.time, now));
                     let is_full = batch.bytes.len() >= BATCH_BYTES || batch.records.len() >= BATCH_RECORDS;
@@ -299,6 +329,10 @@ impl Partition {
         self.log_time = Some(time);
         self.recent.rotate_left(1);
         self.recent[2] = Some(time);
+        // Three in a row are believed, so no three in a row are later than this.
+        if self.newest.is_none() || self.recent.iter().all(Option::is_some) {
+            self.newest = self.newest.max(self.recent.iter().flatten().min().copied());
+        }
     }
 
     fn meet(&mut self, error: &KafkaError) -> Met {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::InputId;
+use crate::model::{InputId, LogMillis};
 
 /// One partition of one topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +28,17 @@ impl fmt::Display for Place {
     }
 }
 
-/// The next offset to read, by partition.
-pub type Positions = BTreeMap<Place, i64>;
+/// How far a partition was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadTo {
+    /// The next offset to read.
+    pub offset: i64,
+    /// No record that was read is later, but for single clocks that are ahead; `None` where nothing is known of times.
+    pub newest: Option<LogMillis>,
+}
+
+/// How far each partition was read.
+pub type Positions = BTreeMap<Place, ReadTo>;
 
 /// Gives out input numbers: a partition that comes back gets its old one.
 #[derive(Default)]

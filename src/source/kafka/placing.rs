@@ -46,12 +46,14 @@ impl Session<'_> {
             let position = self.reader.positions.get(place).copied();
             let mut partition =
                 Partition::new(input, place.clone(), self.taking(&place.topic), position, now);
-            partition.has_read = self.reader.read.contains(place);
             partition.split(&self.consumer, &self.thread);
-            if position.is_none() {
-                self.reader.scout.ask(place, Question::Start);
-            }
-            let name = place.to_string();
+            let question = match position {
+                // While nobody read it, its topic may have been made anew.
+                Some(_) => partition.doubt(),
+                None => Some(Question::Start),
+            };
+            question.into_iter().for_each(|question| self.reader.scout.ask(place, question));
+            let (name, position) = (place.to_string(), position.map(|position| position.offset));
             tracing::info!(partition = name, position, "assigned");
             self.reader.outboxes.push(input, SourceEvent::Assigned { input, name: name.into(), expected });
             if let Some(offset) = position {
@@ -88,12 +90,9 @@ impl Session<'_> {
         for place in places {
             let input = self.reader.inputs.of(place);
             let Some(partition) = self.partitions.remove(&input) else { continue };
-            if partition.has_read {
-                self.reader.read.insert(place.clone());
-            }
             // Only a start that is not known yet has no position: it is looked up again.
-            if partition.stage != Stage::AwaitsStart {
-                self.reader.positions.insert(place.clone(), partition.position);
+            if let Some(read_to) = partition.read_to() {
+                self.reader.positions.insert(place.clone(), read_to);
             }
             tracing::info!(partition = %place, position = partition.position, "revoked");
             self.reader.outboxes.push(input, SourceEvent::Revoked { input });
@@ -105,6 +104,7 @@ impl Session<'_> {
         while let Some(answer) = self.reader.scout.next_answer() {
             match answer {
                 Answer::Survey(survey) => {
+                    self.doubt_missed(&survey);
                     self.forget_gone(&survey);
                     self.reader.survey = Some(survey);
                 }
@@ -123,13 +123,21 @@ impl Session<'_> {
                     }
                 }
                 Answer::Bounds { place, first, end } => {
-                    let partition = self.awaiting(&place, Stage::AwaitsBounds);
-                    let mended = partition.and_then(|p| Some((p.mend(first, end)?, p.input, p.position)));
-                    if let Some((gap, input, first)) = mended {
-                        self.reader.telemetry.counters.log_gaps.add(1);
-                        tracing::warn!(partition = %place, gap, "hole in the log");
-                        self.reader.outboxes.push(input, SourceEvent::Hole { input, first });
+                    let Some(partition) = self.awaiting(&place, Stage::AwaitsBounds) else { continue };
+                    match partition.mend(first, end) {
+                        Some(gap) => self.tell_hole(&place, &gap),
+                        // It fell out of its log, and now it is in it: a log that grew, but which one?
+                        None => {
+                            let question = partition.doubt();
+                            question.into_iter().for_each(|question| self.reader.scout.ask(&place, question));
+                        }
                     }
+                }
+                Answer::Identity { place, another } => {
+                    let Some(partition) = self.awaiting(&place, Stage::AwaitsIdentity) else { continue };
+                    partition.stage = Stage::ToBePlaced;
+                    let gap = another.map(|first| partition.replace(first));
+                    gap.into_iter().for_each(|gap| self.tell_hole(&place, &gap));
                 }
                 Answer::End { place, end } => {
                     if let Some(partition) = self.awaiting(&place, Stage::Read) {
@@ -138,6 +146,15 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Tells of a partition that was moved because its log lacks what was to be read next.
+    fn tell_hole(&mut self, place: &Place, gap: &str) {
+        let input = self.reader.inputs.of(place);
+        let Some(first) = self.partitions.get(&input).map(|partition| partition.position) else { return };
+        self.reader.telemetry.counters.log_gaps.add(1);
+        tracing::warn!(partition = %place, gap, "hole in the log");
+        self.reader.outboxes.push(input, SourceEvent::Hole { input, first });
     }
 
     /// Merged lanes need all partitions: those that the group hands out first, and all that there are then.
@@ -153,6 +170,19 @@ impl Session<'_> {
     /// True while a partition that merged lanes wait for is not assigned: read on, the others would pile up.
     pub(super) fn lacks_partitions(&self) -> bool {
         self.reader.required.len() > self.partitions.len()
+    }
+
+    /// A topic that a survey misses may come back as another log: nothing is read before that is known.
+    ///
+    /// Asked at once, while the position is that of the old log; the scout answers when the topic is back.
+    fn doubt_missed(&mut self, survey: &Survey) {
+        let is_missed = |partition: &&mut Partition| {
+            partition.stage == Stage::Read && !survey.partitions.contains_key(&partition.place)
+        };
+        for partition in self.partitions.values_mut().filter(is_missed) {
+            let question = partition.doubt();
+            question.into_iter().for_each(|question| self.reader.scout.ask(&partition.place, question));
+        }
     }
 
     /// Nobody waits for a partition that several surveys did not find: its topic was deleted.

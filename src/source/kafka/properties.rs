@@ -128,6 +128,16 @@ pub(super) fn scout(config: &KafkaConfig) -> ClientConfig {
     properties
 }
 
+/// Properties of a client that reads some records of one partition beside the group, and commits nothing.
+pub(super) fn sampler(config: &KafkaConfig) -> ClientConfig {
+    let mut properties = scout(config);
+    // librdkafka assigns partitions to none but members; no group is joined by that.
+    properties.set("group.id", &config.group);
+    // It is over after some records: what is fetched ahead of them is for nothing.
+    properties.set("queued.max.messages.kbytes", (LARGEST_FETCH >> 10).to_string());
+    properties
+}
+
 /// A leader that answers at all answers within this, be it with nothing.
 pub(super) fn heard_within(consumer: &ClientConfig) -> Duration {
     let wait = consumer.get("fetch.wait.max.ms").and_then(|wait| wait.parse().ok()).unwrap_or(500);

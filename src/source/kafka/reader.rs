@@ -2,7 +2,7 @@
 //!
 //! Positions outlive a session, so that a rebalance or a new session reads nothing twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{current, park_timeout};
 use std::time::{Duration, Instant};
@@ -38,8 +38,6 @@ pub(super) struct Reader {
     pub(super) survey: Option<Survey>,
     /// Partitions that merged lanes wait for: all there were at the first assignment, and all that were ever assigned.
     pub(super) required: BTreeMap<Place, Required>,
-    /// Partitions of which this process has read a record.
-    pub(super) read: BTreeSet<Place>,
     /// What the group refuses, in words.
     pub(super) refusal: Option<String>,
 }
@@ -84,7 +82,6 @@ impl Reader {
             positions: plan.positions,
             survey: None,
             required: BTreeMap::new(),
-            read: BTreeSet::new(),
             refusal: None,
         })
     }

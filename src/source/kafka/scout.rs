@@ -12,9 +12,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Context, Signals};
+use super::identity::Suspicion;
 use super::place::Place;
 use super::properties;
 use super::shutdown::Shutdown;
@@ -38,6 +39,8 @@ const END: i64 = -1;
 pub(super) enum Question {
     /// Where `kafka.start` is.
     Start,
+    /// Whether the log is still the one that was read up to `position`, where nothing was later than `newest`.
+    Identity { position: i64, newest: LogMillis },
     /// Where the log begins and ends.
     Bounds,
     /// Where the log ends; not asked again when it is not answered.
@@ -51,6 +54,8 @@ pub(super) enum Answer {
     Survey(Survey),
     /// Where to start, and the end. From `since` on every record is read; `None` where only what is left is known.
     Start { place: Place, offset: i64, end: i64, since: Option<LogMillis> },
+    /// Where the log begins that took the place of the one that was read; `None` where it is the same.
+    Identity { place: Place, another: Option<i64> },
     /// The first offset that is there, and the end.
     Bounds { place: Place, first: i64, end: i64 },
     /// The end alone.
@@ -99,6 +104,7 @@ pub(super) fn start(
         topics: Topics::new(&config.topics)?,
         start: config.start.clone(),
         client: client.clone(),
+        sampler: properties::sampler(config),
         answers,
         reader,
         survey: Survey::default(),
@@ -110,6 +116,8 @@ pub(super) fn start(
 
 struct Scout {
     client: Arc<BaseConsumer<Context>>,
+    /// Properties of clients that read single records.
+    sampler: ClientConfig,
     topics: Topics,
     start: Start,
     answers: Sender<Answer>,
@@ -133,6 +141,7 @@ impl Scout {
                     pause = (pause * 2).min(RETRY_AFTER.1);
                 }
             }
+            self.answer_identities();
             self.answer_open();
             if !self.open.is_empty() {
                 // Mostly the leader moved, or is away: look again soon.
@@ -164,14 +173,13 @@ impl Scout {
     }
 
     fn answer_open(&mut self) {
-        let of = |wanted: &[Question]| -> Vec<Place> {
+        let at = |time: i64, wanted: &[Question]| -> Vec<(Place, i64)> {
             let open = self.open.iter().filter(|(_, question)| wanted.contains(question));
-            open.map(|(place, _)| place.clone()).collect()
+            open.map(|(place, _)| (place.clone(), time)).collect()
         };
-        let (starts, bounds) = (of(&[Question::Start]), of(&[Question::Bounds]));
         // Ends come before times: a record that is written in between is then behind the end, or found by its time.
-        let ends = self.offsets(&of(&[Question::Start, Question::Bounds, Question::End]), END);
-        let first = self.offsets(&bounds, FIRST);
+        let ends = self.offsets(&at(END, &[Question::Start, Question::Bounds, Question::End]));
+        let first = self.offsets(&at(FIRST, &[Question::Bounds]));
         let since = match self.start {
             Start::Latest => Some(now_millis()),
             Start::Earliest => None,
@@ -180,7 +188,7 @@ impl Scout {
         };
         let from = match self.start {
             Start::Latest => ends.clone(),
-            _ => self.offsets(&starts, since.unwrap_or(FIRST)),
+            _ => self.offsets(&at(since.unwrap_or(FIRST), &[Question::Start])),
         };
         for (place, question) in std::mem::take(&mut self.open) {
             let end = ends.get(&place).copied().flatten();
@@ -195,7 +203,7 @@ impl Scout {
                     .flatten()
                     .map(|first| Answer::Bounds { place: place.clone(), first, end }),
                 (Question::End, Some(end)) => Some(Answer::End { place: place.clone(), end }),
-                (_, None) => None,
+                (Question::Identity { .. }, _) | (_, None) => None,
             };
             match answer {
                 Some(answer) => self.tell(answer),
@@ -205,19 +213,48 @@ impl Scout {
         }
     }
 
-    /// Offsets of a time, or of [`FIRST`] or [`END`]; `None`: no record is that young. What failed is left out.
+    /// Answers which logs are still those that were read; what cannot be told yet stays open.
+    fn answer_identities(&mut self) {
+        let identities = self.open.iter().filter_map(|(place, question)| match question {
+            Question::Identity { position, newest } => Some((place.clone(), (*position, *newest))),
+            _ => None,
+        });
+        let identities: BTreeMap<Place, (i64, LogMillis)> = identities.collect();
+        let times = identities.iter().map(|(place, (_, newest))| (place.clone(), newest.saturating_add(1)));
+        let later = self.offsets(&times.collect::<Vec<_>>());
+        let places = identities.keys().map(|place| (place.clone(), FIRST));
+        let first = self.offsets(&places.collect::<Vec<_>>());
+        for (place, (position, newest)) in identities {
+            let (Some(later), Some(Some(first))) = (later.get(&place), first.get(&place)) else { continue };
+            let another = match later.filter(|later| *later < position) {
+                None => Ok(false),
+                Some(later) => {
+                    Suspicion { position, newest, first: *first, later }.decide(&self.sampler, &place)
+                }
+            };
+            match another {
+                Ok(is_another) => {
+                    self.open.remove(&place);
+                    self.tell(Answer::Identity { place, another: is_another.then_some(*first) });
+                }
+                Err(error) => tracing::debug!(partition = %place, %error, "not known yet which log it is"),
+            }
+        }
+    }
+
+    /// Offsets of times, or of [`FIRST`] or [`END`]; `None`: no record is that young. What failed is left out.
     ///
     /// One request per leader, so that a broker that is away costs only its own partitions.
-    fn offsets(&self, places: &[Place], time: i64) -> BTreeMap<Place, Option<i64>> {
-        let mut by_leader: BTreeMap<i32, Vec<&Place>> = BTreeMap::new();
-        for place in places {
-            if let Some(Some(leader)) = self.survey.partitions.get(place) {
-                by_leader.entry(*leader).or_default().push(place);
+    fn offsets(&self, times: &[(Place, i64)]) -> BTreeMap<Place, Option<i64>> {
+        let mut by_leader: BTreeMap<i32, Vec<&(Place, i64)>> = BTreeMap::new();
+        for time in times {
+            if let Some(Some(leader)) = self.survey.partitions.get(&time.0) {
+                by_leader.entry(*leader).or_default().push(time);
             }
         }
         let mut offsets = BTreeMap::new();
-        for places in by_leader.into_values() {
-            match self.offsets_of_one_leader(&places, time) {
+        for times in by_leader.into_values() {
+            match self.offsets_of_one_leader(&times) {
                 Ok(found) => offsets.extend(found),
                 Err(error) => tracing::debug!(%error, "offsets not known yet"),
             }
@@ -225,11 +262,11 @@ impl Scout {
         offsets
     }
 
-    fn offsets_of_one_leader(&self, places: &[&Place], time: i64) -> KafkaResult<Vec<(Place, Option<i64>)>> {
-        let mut list = TopicPartitionList::with_capacity(places.len());
-        for place in places {
+    fn offsets_of_one_leader(&self, times: &[&(Place, i64)]) -> KafkaResult<Vec<(Place, Option<i64>)>> {
+        let mut list = TopicPartitionList::with_capacity(times.len());
+        for (place, time) in times {
             // The time goes where the offset comes back.
-            list.add_partition_offset(&place.topic, place.partition, Offset::from_raw(time))?;
+            list.add_partition_offset(&place.topic, place.partition, Offset::from_raw(*time))?;
         }
         let list = self.client.offsets_for_times(list, PATIENCE)?;
         let elements = list.elements();

@@ -53,6 +53,11 @@ fn produce(producer: &BaseProducer, partition: i32, count: i64, from: i64, step:
     producer.flush(PATIENCE).unwrap();
 }
 
+/// Partition 0 was read up to `offset`.
+fn read_to(offset: i64) -> Positions {
+    Positions::from([(Place::new(TOPIC, 0), ReadTo { offset, newest: Some(1_000) })])
+}
+
 struct Running {
     source: KafkaSource,
     telemetry: Arc<Telemetry>,
@@ -389,7 +394,7 @@ fn a_hole_is_counted_and_reading_goes_on_behind_it() {
         send(&producer, BaseRecord::to(TOPIC).partition(0).payload(&value));
         producer.flush(PATIENCE).unwrap();
     }
-    let positions = Positions::from([(Place::new(TOPIC, 0), 3)]);
+    let positions = read_to(3);
     let running = start(&config(&cluster), 1, positions);
     let mut seen = Seen::default();
     seen.until(&running.source.events[0], |seen| !seen.standing.is_empty());
@@ -418,7 +423,7 @@ fn a_log_that_was_made_anew_is_read_from_its_beginning() {
     let cluster = cluster(1, 1);
     let producer = producer(&cluster);
     produce(&producer, 0, 10, 1_000, 1);
-    let running = start(&config(&cluster), 1, Positions::from([(Place::new(TOPIC, 0), 500)]));
+    let running = start(&config(&cluster), 1, read_to(500));
     let mut seen = Seen::default();
     seen.until(&running.source.events[0], |seen| !seen.standing.is_empty());
     produce(&producer, 0, 2, 2_000, 1);

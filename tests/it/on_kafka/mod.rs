@@ -27,6 +27,9 @@ mod store_trouble;
 /// Positions that the topic's retention took.
 mod retention;
 
+/// Topics that were deleted and made anew, while we were away and under us.
+mod made_anew;
+
 /// Partitions that stand still, and wrong clocks.
 mod clocks;
 

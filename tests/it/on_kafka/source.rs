@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use linchpin::config::{KafkaConfig, LaneMode, Start};
 use linchpin::model::{InputId, SourceEvent};
-use linchpin::source::kafka::{self, KafkaSource, Place, Plan, Positions, Shutdown};
+use linchpin::source::kafka::{self, KafkaSource, Place, Plan, Positions, ReadTo, Shutdown};
 use linchpin::telemetry::Telemetry;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
@@ -17,31 +17,33 @@ use crate::support::produce::{Producer, Record};
 use crate::support::wait::{PATIENCE, eventually};
 
 /// Log time of the first record.
-const T0: i64 = 1_700_000_000_000;
+pub(super) const T0: i64 = 1_700_000_000_000;
 
-struct Running {
+pub(super) struct Running {
     source: KafkaSource,
-    telemetry: Arc<Telemetry>,
+    pub(super) telemetry: Arc<Telemetry>,
     shutdown: Shutdown,
 }
 
 /// Offsets that came, and the inputs that stand at their end.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     names: BTreeMap<InputId, String>,
-    offsets: BTreeMap<InputId, Vec<i64>>,
-    standing: BTreeMap<InputId, i64>,
+    pub(super) offsets: BTreeMap<InputId, Vec<i64>>,
+    pub(super) standing: BTreeMap<InputId, i64>,
+    /// First offsets behind holes.
+    pub(super) holes: Vec<i64>,
 }
 
 impl Running {
-    fn start(config: &KafkaConfig, positions: Positions) -> Running {
+    pub(super) fn start(config: &KafkaConfig, positions: Positions) -> Running {
         let (telemetry, shutdown) = (Telemetry::new(), Shutdown::default());
         let plan = Plan { lanes: LaneMode::Merged, workers: 1, positions };
         let source = kafka::spawn(config, plan, telemetry.clone(), shutdown.clone()).unwrap();
         Running { source, telemetry, shutdown }
     }
 
-    fn until(&self, seen: &mut Seen, is_enough: impl Fn(&Seen) -> bool) {
+    pub(super) fn until(&self, seen: &mut Seen, is_enough: impl Fn(&Seen) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !is_enough(seen) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -52,10 +54,8 @@ impl Running {
                     offsets.extend(batch.records.iter().map(|record| record.offset));
                 }
                 SourceEvent::Standing { input, at } => drop(seen.standing.insert(input, at)),
-                SourceEvent::Started { .. }
-                | SourceEvent::Hole { .. }
-                | SourceEvent::Revoked { .. }
-                | SourceEvent::Gone { .. } => {}
+                SourceEvent::Hole { first, .. } => seen.holes.push(first),
+                SourceEvent::Started { .. } | SourceEvent::Revoked { .. } | SourceEvent::Gone { .. } => {}
             }
         }
     }
@@ -67,14 +67,14 @@ impl Running {
         seen.offsets.values().map(|offsets| (offsets[0], offsets.len())).collect()
     }
 
-    fn stop(self) {
+    pub(super) fn stop(self) {
         self.shutdown.trigger();
         self.shutdown.drained();
         self.source.handle.join().unwrap();
     }
 }
 
-fn config(broker: &Broker, topic: &str, start: Start) -> KafkaConfig {
+pub(super) fn config(broker: &Broker, topic: &str, start: Start) -> KafkaConfig {
     KafkaConfig {
         brokers: broker.address(),
         topics: vec![topic.into()],
@@ -96,6 +96,11 @@ fn fill(broker: &Broker, topic: &str, partitions: i32, count: i64) {
         }
     }
     producer.flush();
+}
+
+/// What is known of a partition that [`fill`] filled, and that was read up to `offset`.
+fn read_to(topic: &str, partition: i32, offset: i64) -> (Place, ReadTo) {
+    (Place::new(topic, partition), ReadTo { offset, newest: Some(T0 + (offset - 1) * 1_000) })
 }
 
 #[test]
@@ -123,7 +128,7 @@ fn positions_come_before_the_start_and_are_committed_for_lag_tools() {
     let topic = broker.create_topic("positions", 2, &[]);
     fill(broker, &topic, 2, 100);
     let config = config(broker, &topic, Start::Earliest);
-    let running = Running::start(&config, Positions::from([(Place::new(&topic, 1), 70)]));
+    let running = Running::start(&config, Positions::from([read_to(&topic, 1, 70)]));
     assert_eq!(
         running.first_and_count(2).into_iter().collect::<BTreeMap<_, _>>(),
         BTreeMap::from([(0, 100), (70, 30)])
@@ -150,7 +155,7 @@ fn records_that_retention_took_are_counted() {
         let topic = broker.create_topic("hole", 2, &[]);
         fill(broker, &topic, 2, 100);
         delete_records(broker, &topic, 0, 60);
-        let positions = Positions::from([(Place::new(&topic, 0), 20), (Place::new(&topic, 1), 20)]);
+        let positions = Positions::from([read_to(&topic, 0, 20), read_to(&topic, 1, 20)]);
         let mut config = config(broker, &topic, Start::Earliest);
         config.properties.insert("partition.assignment.strategy".into(), strategy.into());
         let running = Running::start(&config, positions);

@@ -129,6 +129,22 @@ impl Broker {
         });
     }
 
+    /// Deletes a topic and waits until nobody knows it any more.
+    pub fn delete_topic(&self, name: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let deleted = runtime.block_on(admin.delete_topics(&[name], &AdminOptions::new())).unwrap();
+        assert!(deleted.iter().all(Result::is_ok), "topic {name}: {deleted:?}");
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        eventually(&format!("topic {name} is gone"), || {
+            let metadata = consumer
+                .fetch_metadata(Some(name), Duration::from_secs(5))
+                .map_err(|error| error.to_string())?;
+            let left = metadata.topics()[0].partitions().len();
+            if left == 0 { Ok(()) } else { Err(format!("{left} partitions")) }
+        });
+    }
+
     /// Settings of a client of this broker.
     pub fn client(&self) -> ClientConfig {
         let mut client = ClientConfig::new();
