@@ -188,6 +188,14 @@ impl Frame<'_> {
         inputs::read_counts(self.section(INPUTS))
     }
 
+    /// Parts of the log that were never read, or could not be told.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn gaps(&self) -> Result<Vec<Gap>, Damage> {
+        inputs::read_gaps(self.section(GAPS))
+    }
+
     /// Of a roll-up: how many buckets of the next finer width it was made of.
     ///
     /// # Errors
