@@ -8,7 +8,7 @@ use super::accept;
 use super::conditional::{self, Keep};
 use super::error::{ApiError, ErrorDocument};
 use super::openapi::example;
-use super::params::{DotParams, GraphParams, ScopeParams, graph_query};
+use super::params::{DotParams, GraphParams, ScopeParams, graph_query, refuse_labels};
 use super::state::{AppState, now_ms};
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
@@ -101,6 +101,9 @@ async fn answer(
     with_labels: bool,
 ) -> Result<Response, ApiError> {
     let (query, labels) = graph_query(uri, now(), with_labels)?;
+    if media_type == JSON {
+        refuse_labels(uri)?;
+    }
     let keep = Keep::of(query.as_of);
     let body = state
         .ask(move |answers| {

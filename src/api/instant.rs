@@ -7,6 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use super::error::excerpt;
 use crate::model::UnixNanos;
+use crate::model::time::rfc3339;
 
 /// A window beyond this is a slip of the pen; `all` says all.
 const MAX_WINDOW: Duration = Duration::from_secs(3660 * 24 * 3600);
@@ -20,13 +21,23 @@ const FIRST_MILLIS: u64 = 100_000_000_000;
 pub fn parse_instant(text: &str) -> Result<UnixNanos, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let instant = if is_number { parse_seconds(text)? } else { parse_rfc3339(text) };
-    instant.ok_or_else(|| {
-        format!("`{}` is no instant: give RFC 3339 as 2026-10-01T12:00:00Z or Unix seconds", excerpt(text))
+    let instant = instant.ok_or_else(|| {
+        format!(
+            "`{}` is no instant: give RFC 3339 as 2026-10-01T12:00:00Z or Unix seconds, from 1970 on",
+            excerpt(text)
+        )
+    })?;
+    UnixNanos::try_from(instant).map_err(|_| {
+        let last = rfc3339(UnixNanos::MAX);
+        format!(
+            "`{}` is out of range: give an instant from 1970-01-01T00:00:00.000Z to {last}",
+            excerpt(text)
+        )
     })
 }
 
 /// Exact: a float would lose nanoseconds.
-fn parse_seconds(text: &str) -> Result<Option<UnixNanos>, String> {
+fn parse_seconds(text: &str) -> Result<Option<i128>, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     // Nine digits are nanoseconds; what is finer is cut.
     let padded = format!("{fraction:0<9}");
@@ -36,14 +47,15 @@ fn parse_seconds(text: &str) -> Result<Option<UnixNanos>, String> {
     if seconds >= FIRST_MILLIS {
         return Err(format!("`{}` looks like milliseconds: give Unix seconds", excerpt(text)));
     }
-    Ok(seconds.checked_mul(1_000_000_000).and_then(|start| start.checked_add(nanos)))
+    Ok(Some(i128::from(seconds) * 1_000_000_000 + i128::from(nanos)))
 }
 
-fn parse_rfc3339(text: &str) -> Option<UnixNanos> {
+/// Nanoseconds since 1970, which may lie before it by the offset.
+fn parse_rfc3339(text: &str) -> Option<i128> {
     let (local, offset) = split_offset(text)?;
     let time = humantime::parse_rfc3339(&format!("{local}Z")).ok()?;
     let nanos = i128::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
-    u64::try_from(nanos - i128::from(offset) * 1_000_000_000).ok()
+    Some(nanos - i128::from(offset) * 1_000_000_000)
 }
 
 /// The part before the offset, and the offset in seconds east.
@@ -112,12 +124,17 @@ mod tests {
             ("yesterday", "is no instant"),
             ("-5", "is no instant"),
             ("1.2.3", "is no instant"),
-            ("99999999999", "is no instant"),
+            (
+                "99999999999",
+                "is out of range: give an instant from 1970-01-01T00:00:00.000Z to 2554-07-21T23:34:33.709Z",
+            ),
+            ("9999-12-31T23:59:59Z", "to 2554-07-21T23:34:33.709Z"),
+            ("2554-07-21T23:34:34Z", "is out of range"),
             ("1e300", "is no instant"),
             ("2026-13-01T00:00:00Z", "is no instant"),
             ("2026-01-01T00:00:00+25:00", "is no instant"),
-            ("1969-12-31T23:59:59Z", "is no instant"),
-            ("1970-01-01T00:00:00+01:00", "is no instant"),
+            ("1969-12-31T23:59:59Z", "from 1970 on"),
+            ("1970-01-01T00:00:00+01:00", "is out of range"),
             ("ä:00:00", "is no instant"),
             ("€€€+é:0", "is no instant"),
         ];

@@ -110,6 +110,19 @@ pub(super) fn graph_query(
     Ok((params.query(scope, now)?, drawing.choice()?))
 }
 
+/// Refuses a choice of labels where JSON is answered: it would have no effect.
+pub(super) fn refuse_labels(uri: &Uri) -> Result<(), ApiError> {
+    let drawing: DotParams = read(uri)?;
+    match drawing.labels {
+        Some(_) => Err(ApiError::invalid(
+            "`labels` is for DOT alone, and this answer is JSON: ask for /api/v1/graph.dot, or with \
+             `accept: text/vnd.graphviz`"
+                .into(),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The question in the query string of `/api/v1/graph.json`, for those who ask without HTTP.
 ///
 /// # Errors
@@ -357,6 +370,10 @@ mod tests {
             ("collapse=all", "give `messaging`"),
             ("labels=yes", "give `auto`, `on`, `off`"),
             ("env=a&env=b", "`env` is given twice"),
+            ("level=service&env=%ff", "`env=%ff` is no escaped text"),
+            ("env=%e2%82", "`env=%e2%82` is no escaped text"),
+            ("env=100%", "`env=100%` is no escaped text"),
+            ("focus=%zz", "% itself as %25"),
             ("as_of=9999999999", "is not over yet"),
         ];
         for (query, cure) in cases {

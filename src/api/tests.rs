@@ -143,6 +143,8 @@ async fn errors_have_one_shape_a_code_and_the_cure() {
         ("/api/v1/graph?version=1", 400, "parameter_not_offered", "not offered yet"),
         ("/api/v1/graph.json?labels=on", 400, "unknown_parameter", "`labels` is no parameter"),
         ("/api/v1/graph?from=2&to=1", 400, "empty_range", "give a `to` after `from`"),
+        ("/api/v1/graph?labels=on", 400, "invalid_parameter", "ask for /api/v1/graph.dot"),
+        ("/api/v1/graph?env=%ff", 400, "invalid_parameter", "`env=%ff` is no escaped text"),
         ("/api/v1/graph?focus=kart", 404, "unknown_focus", "no node is called `kart`"),
         ("/api/v1/flows?level=service", 400, "unknown_parameter", "`level` is no parameter"),
         ("/api/v1/flows?window=soon", 400, "invalid_parameter", "`window`: `soon`"),

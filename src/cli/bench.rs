@@ -204,7 +204,7 @@ fn status_bytes(key: &str) -> u64 {
 }
 
 fn print(report: &Report, as_json: bool) -> Outcome {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = super::output::stdout();
     if as_json {
         writeln!(stdout, "{}", serde_json::to_string_pretty(report)?)?;
         return Ok(());

@@ -1,10 +1,10 @@
 //! `linchpin config`; and the flags by which every command that needs a configuration gets it.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::output::{self, Format};
 use super::{Failure, Outcome};
 use crate::config::{Entry, Loaded, Loader, example, markdown};
 
@@ -46,12 +46,6 @@ pub(super) struct Args {
     format: Format,
 }
 
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
 pub(super) fn run(args: Args) -> Outcome {
     let text = match (args.example, args.docs) {
         (true, _) => example(),
@@ -65,8 +59,7 @@ pub(super) fn run(args: Args) -> Outcome {
             }
         }
     };
-    std::io::stdout().lock().write_all(text.as_bytes())?;
-    Ok(())
+    output::print(&text)
 }
 
 fn table(loaded: &Loaded) -> String {

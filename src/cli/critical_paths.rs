@@ -1,9 +1,10 @@
 //! `linchpin critical-paths`: what a request waited for, instant by instant.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use super::config::ConfigArgs;
 use super::files;
+use super::output::{self, Format};
 use super::pipeline::Shared;
 use super::{Failure, Outcome};
 use crate::analyze::Analyzer;
@@ -30,14 +31,6 @@ pub(super) struct Args {
     max_spans: u64,
     #[command(flatten)]
     config: ConfigArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// One document, indented
-    Json,
-    /// A timeline
-    Text,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
@@ -91,10 +84,7 @@ fn print(path: &CriticalPathDocument, format: Option<Format>) -> Outcome {
             to_timeline(path, &TextOptions { width, colour: is_terminal, limit: None })
         }
     };
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    output::print(&text)
 }
 
 #[cfg(test)]

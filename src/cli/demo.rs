@@ -2,7 +2,7 @@
 
 mod summary;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -81,7 +81,7 @@ async fn demo(args: Args, mut config: Config, simulation: Simulation) -> Outcome
 
 /// Where to look. The first line is the address alone, so that scripts can take port 0.
 fn announce(url: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    let mut stdout = super::output::stdout();
     writeln!(stdout, "{url}")?;
     if stdout.is_terminal() {
         writeln!(stdout, "  the page       {url}/")?;

@@ -200,7 +200,7 @@ fn open(args: &Args, target: &Target, stop: &Arc<AtomicBool>) -> Result<(Wire, B
             Ok((form.wire, Box::new(sink)))
         }
         Target::Stdout => {
-            let stdout = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout());
+            let stdout = std::io::BufWriter::with_capacity(1 << 16, super::output::stdout());
             Ok((Wire::Json, Box::new(WriterSink::new(Box::new(stdout), Wire::Json))))
         }
         Target::Otlp => {

@@ -1,9 +1,10 @@
 //! `linchpin graph`: the graph of trace files, of a store, or of a running server, in any format.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use super::config::ConfigArgs;
 use super::files;
+use super::output;
 use super::pipeline::Shared;
 use super::store::open_to_read;
 use super::{Failure, Outcome};
@@ -250,8 +251,5 @@ fn print(document: &GraphDocument, args: &Args) -> Outcome {
             to_text(document, &TextOptions { width, colour: is_terminal, limit: args.limit })
         }
     };
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    output::print(&text)
 }

@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod generate;
 mod graph;
+mod output;
 mod pipeline;
 mod serve;
 mod simulated;

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::answers::LiveAnswers;
 use super::config::ConfigArgs;
+use super::output;
 use super::pipeline::{AtEnd, Pipeline, Shared, worker_counts};
 use super::store::store_path;
 use super::{Failure, Outcome};
@@ -26,6 +27,9 @@ use crate::telemetry::{Telemetry, log};
 const DRAIN: Duration = Duration::from_secs(5);
 /// How often the stages are looked at.
 const WATCH: Duration = Duration::from_millis(200);
+
+/// "File size limit exceeded", the same number on Linux (but for MIPS) and macOS.
+const SIGXFSZ: i32 = 25;
 
 /// Arguments of `linchpin serve`.
 #[derive(clap::Args)]
@@ -86,15 +90,22 @@ pub(super) fn run(args: Args) -> Outcome {
 }
 
 async fn serve(config: Config) -> Outcome {
+    survive_size_limits()?;
     let listener = bind(&config.http.listen).await?;
     let address = listener.local_addr()?;
     let running = Running::start(config)?;
     // The first line of stdout is the address, so that scripts can take port 0.
-    writeln!(std::io::stdout(), "http://{address}")?;
+    writeln!(output::stdout(), "http://{address}")?;
     tracing::info!(url = %format!("http://{address}"), "listening");
     let outcome = running.until(listener, interrupted()).await;
     tracing::info!("ended");
     outcome
+}
+
+/// A file that grows beyond a limit of the system (`ulimit -f`) makes its write fail, as on a full disk, instead of
+/// ending the process: a signal that is listened to does not, whether somebody takes it or not.
+fn survive_size_limits() -> std::io::Result<()> {
+    signal(SignalKind::from_raw(SIGXFSZ)).map(drop)
 }
 
 /// Binds the listener.

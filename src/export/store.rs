@@ -146,24 +146,27 @@ pub fn listing_json(buckets: &[ListedBucket]) -> String {
     pretty(&listing)
 }
 
-/// A verification: a line per problem, with its cure, and one with the sums.
+/// A verification: a line per problem, with its cure, one per note, and one with the sums.
 pub fn verification_text(found: &Verification) -> String {
-    let mut text: String = found
-        .problems
-        .iter()
-        .map(|Problem { fault, bucket, path, what }| {
-            let name = bucket.as_ref().map_or_else(|| fault.name().replace('_', " "), |key| key.to_string());
-            let (path, cure) = (path.display().to_string(), fault.cure());
-            format!("{}: {what}; {cure} ({})\n", visible(&name), visible(&path))
-        })
-        .collect();
+    let line = |Problem { fault, bucket, path, what, cure }: &Problem| {
+        let name = bucket.as_ref().map_or_else(|| fault.name().replace('_', " "), |key| key.to_string());
+        let path = path.display().to_string();
+        format!("{}: {}; {cure} ({})\n", visible(&name), visible(what), visible(&path))
+    };
+    let mut text: String = found.problems.iter().map(line).collect();
+    text.extend(found.notes.iter().map(|note| format!("note: {}", line(note))));
     let verdict = match found.problems.len() {
         0 => "all well".to_string(),
         1 => "1 problem".to_string(),
         n => format!("{} problems", number::count(n as u64)),
     };
+    let notes = match found.notes.len() {
+        0 => "",
+        1 => ", 1 note",
+        n => &format!(", {} notes", number::count(n as u64)),
+    };
     text += &format!(
-        "{} buckets read, {} bytes; roll-ups compared with their parts: {}; {verdict}\n",
+        "{} buckets read, {} bytes; roll-ups compared with their parts: {}; {verdict}{notes}\n",
         number::count(found.buckets),
         number::count(found.bytes),
         number::count(found.roll_ups_compared)
@@ -178,6 +181,8 @@ struct VerificationDocument<'a> {
     bytes: u64,
     roll_ups_compared: u64,
     problems: Vec<ProblemDocument<'a>>,
+    /// What is worth a word and may be as it should: nothing that makes the command fail.
+    notes: Vec<ProblemDocument<'a>>,
 }
 
 #[derive(Serialize)]
@@ -189,21 +194,27 @@ struct ProblemDocument<'a> {
     cure: &'static str,
 }
 
+impl ProblemDocument<'_> {
+    fn of(problem: &Problem) -> ProblemDocument<'_> {
+        ProblemDocument {
+            fault: problem.fault.name(),
+            bucket: problem.bucket.as_ref().map(BucketKey::to_string),
+            path: problem.path.display().to_string(),
+            problem: &problem.what,
+            cure: problem.cure,
+        }
+    }
+}
+
 /// A verification as JSON, with a line break at its end.
 pub fn verification_json(found: &Verification) -> String {
-    let problems = found.problems.iter().map(|problem| ProblemDocument {
-        fault: problem.fault.name(),
-        bucket: problem.bucket.as_ref().map(BucketKey::to_string),
-        path: problem.path.display().to_string(),
-        problem: &problem.what,
-        cure: problem.fault.cure(),
-    });
     pretty(&VerificationDocument {
         schema: VERIFICATION_SCHEMA,
         buckets: found.buckets,
         bytes: found.bytes,
         roll_ups_compared: found.roll_ups_compared,
-        problems: problems.collect(),
+        problems: found.problems.iter().map(ProblemDocument::of).collect(),
+        notes: found.notes.iter().map(ProblemDocument::of).collect(),
     })
 }
 

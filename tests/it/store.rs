@@ -184,9 +184,10 @@ fn verify_names_each_problem_with_its_cure() {
     let conflicts = store.join("conflicts/merged/1m");
     std::fs::create_dir_all(&conflicts).unwrap();
     std::fs::copy(minute_file(&store, 7), conflicts.join("20260101T0007Z.0123456789abcdef.bucket")).unwrap();
-    let damaged = store.join("damaged/merged/1m");
-    std::fs::create_dir_all(&damaged).unwrap();
-    std::fs::write(damaged.join("20260101T0008Z.1.bucket"), "").unwrap();
+    std::fs::remove_file(ten_minutes_file(&store)).unwrap();
+    set_aside(&store, 8);
+    set_aside(&store, 9);
+    std::fs::remove_file(minute_file(&store, 9)).unwrap();
     let before = files(&store);
     let output = linchpin(&["store", "verify"], &store);
     assert_eq!(code(&output), 1);
@@ -210,6 +211,64 @@ fn verify_names_each_problem_with_its_cure() {
     let damaged = ["damaged"; 2];
     assert_eq!(faults[..2], damaged);
     assert_eq!(faults[2..], ["future_version", "damaged", "damaged", "set_aside", "conflict"]);
+    assert_eq!(json["notes"][0]["fault"], "superseded");
+}
+
+#[test]
+fn verify_names_a_file_that_cannot_be_read_and_goes_on() {
+    let (_folder, store) = store();
+    // Whoever may read everything cannot read a folder as a file either.
+    std::fs::remove_file(minute_file(&store, 3)).unwrap();
+    std::fs::create_dir(minute_file(&store, 3)).unwrap();
+    truncate(&minute_file(&store, 7));
+    let output = linchpin(&["store", "verify"], &store);
+    assert_eq!(code(&output), 1, "{}", stderr(&output));
+    let shown = stdout(&output);
+    for words in [
+        "merged 1m 2026-01-01T00:03Z: it cannot be read (Is a directory",
+        "20260101T0003Z.bucket)",
+        "merged 1m 2026-01-01T00:07Z: it is cut off",
+        "12 buckets read",
+        "2 problems",
+    ] {
+        assert!(shown.contains(words), "`{words}` is not in: {shown}");
+    }
+}
+
+#[test]
+fn verify_only_notes_damaged_files_whose_buckets_are_there_again() {
+    let (_folder, store) = store();
+    set_aside(&store, 8);
+    let verified = || {
+        let output = linchpin(&["store", "verify"], &store);
+        (code(&output), stdout(&output))
+    };
+    let (code, shown) = verified();
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("note: merged 1m 2026-01-01T00:08Z: ") && shown.contains("there again, whole"));
+    assert!(shown.ends_with("all well, 1 note\n"), "{shown}");
+    std::fs::remove_file(minute_file(&store, 8)).unwrap();
+    let (code, shown) = verified();
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("a roll-up holds what it held"), "{shown}");
+    std::fs::remove_file(ten_minutes_file(&store)).unwrap();
+    let (code, shown) = verified();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("move it and all later minutes of its lane out of `buckets`"), "{shown}");
+    assert!(!shown.contains("note"), "the hole is the damaged minute: {shown}");
+}
+
+#[test]
+fn verify_notes_a_minute_that_was_removed() {
+    let (_folder, store) = store();
+    std::fs::remove_file(minute_file(&store, 4)).unwrap();
+    let output = linchpin(&["store", "verify"], &store);
+    assert!(!stdout(&output).contains("note"), "the ten minutes hold it: {}", stdout(&output));
+    std::fs::remove_file(minute_file(&store, 11)).unwrap();
+    let output = linchpin(&["store", "verify"], &store);
+    assert_eq!(code(&output), 0, "another cause is possible");
+    let hole = "note: merged 1m 2026-01-01T00:12Z: offsets 11 to 11 of bench/0 are in no bucket from 2026-01-01T00:11Z to it; ";
+    assert!(stdout(&output).contains(hole), "{}", stdout(&output));
 }
 
 #[test]
@@ -269,6 +328,19 @@ fn export_of_what_is_not_there_or_no_bucket_says_why() {
     let output = linchpin(&["store", "export", "merged 1m tomorrow"], &store);
     assert_eq!(code(&output), 2);
     assert_refused(&output, &["tomorrow", "merged 1m 2026-11-25T18:01Z"]);
+    for wrong in [&["merged 7m 2026-01-01T00:03Z"][..], &["merged", "7m", "2026-01-01T00:03Z"]] {
+        let output = linchpin(&[&["store", "export"], wrong].concat(), &store);
+        assert_eq!(code(&output), 2);
+        assert_refused(&output, &["`merged 7m 2026-01-01T00:03Z`", "none of 1m, 10m, 1h, 1d", "store ls"]);
+    }
+    for missing in ["nowhere/20260101T0003Z.bucket", "/"] {
+        let output = linchpin(&["store", "export", missing], &store);
+        assert_eq!(code(&output), 2);
+        assert_refused(&output, &[&format!("`{missing}` cannot be read"), "store ls"]);
+    }
+    let output = linchpin(&["store", "export", "--all", "--from", "9999-01-01T00:00:00Z"], &store);
+    assert_eq!(code(&output), 2);
+    assert_refused(&output, &["--from: `9999-01-01T00:00:00Z` is out of range", "2554"]);
     let (newer, foreign, cut) = (minute_file(&store, 3), minute_file(&store, 4), minute_file(&store, 5));
     make_newer(&newer);
     std::fs::write(&foreign, "PK\x03\x04").unwrap();
@@ -303,6 +375,33 @@ fn reader_of_an_export_that_goes_away_is_no_failure() {
     assert_eq!((code(&output), stderr(&output)), (0, String::new()));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_stdout_is_named() {
+    let (folder, store) = store();
+    let orders = folder.path().join("orders.otlp.pb").display().to_string();
+    let store = store.display().to_string();
+    for arguments in [
+        &["store", "ls", "--store", &store][..],
+        &["store", "verify", "--store", &store],
+        &["store", "export", "--all", "--store", &store],
+        &["graph", "--store", &store],
+        &["critical-paths", "--trace", "1", &orders],
+        &["bench", &orders],
+        &["config"],
+        &["generate", "--to", "-", "--spans", "1000"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = command().args(arguments).stdin(Stdio::null()).stdout(full).output().unwrap();
+        let message = stderr(&output);
+        assert_eq!(code(&output), 70, "{arguments:?}: {message}");
+        assert!(
+            message.contains("linchpin: cannot write to standard output: No space left on device"),
+            "{arguments:?}: {message}"
+        );
+    }
+}
+
 #[test]
 fn roll_ups_answer_where_their_minutes_are_gone() {
     let (_folder, store) = store();
@@ -314,6 +413,13 @@ fn roll_ups_answer_where_their_minutes_are_gone() {
     let output = linchpin(&[&["graph"], &range[..]].concat(), &store);
     assert_eq!(code(&output), 1);
     assert_refused(&output, &["rolled up", "from=2026-01-01T00:00:00.000Z"]);
+}
+
+/// A damaged file of a minute, as `serve` keeps it.
+fn set_aside(store: &Path, minute: u64) {
+    let damaged = store.join("damaged/merged/1m");
+    std::fs::create_dir_all(&damaged).unwrap();
+    std::fs::write(damaged.join(format!("20260101T00{minute:02}Z.1.bucket")), "").unwrap();
 }
 
 fn truncate(path: &Path) {

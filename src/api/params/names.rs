@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::Query;
 use axum::http::Uri;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 use utoipa::openapi::path::ParameterIn;
@@ -25,8 +26,9 @@ pub(super) fn read<P: DeserializeOwned>(uri: &Uri) -> Result<P, ApiError> {
     Ok(params)
 }
 
-/// Refuses names that are not known, and those that come twice.
+/// Refuses names that are not known, those that come twice, and escapes that stand for no text.
 pub(super) fn check_names(uri: &Uri, known: &[String]) -> Result<(), ApiError> {
+    check_escapes(uri)?;
     let given: Vec<(String, String)> = read(uri)?;
     let mut seen = BTreeSet::new();
     for (name, _) in &given {
@@ -35,6 +37,22 @@ pub(super) fn check_names(uri: &Uri, known: &[String]) -> Result<(), ApiError> {
         }
         if !seen.insert(name) {
             return Err(ApiError::invalid(format!("`{name}` is given twice: give it once")));
+        }
+    }
+    Ok(())
+}
+
+/// What cannot be decoded would be replaced by a sign that nobody asked for.
+fn check_escapes(uri: &Uri) -> Result<(), ApiError> {
+    for pair in uri.query().unwrap_or_default().split('&') {
+        let is_text = percent_decode_str(pair).decode_utf8().is_ok();
+        let mut escapes = pair.split('%').skip(1);
+        let is_escaped = escapes.all(|after| {
+            after.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        });
+        if !(is_text && is_escaped) {
+            let cure = "escape each byte of UTF-8 as % and two digits, and % itself as %25";
+            return Err(ApiError::invalid(format!("`{}` is no escaped text: {cure}", excerpt(pair))));
         }
     }
     Ok(())

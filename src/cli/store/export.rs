@@ -3,12 +3,16 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::super::output;
 use super::super::{Failure, Outcome};
 use super::open::StoreArgs;
 use super::select::Selection;
 use crate::export::sealed::to_json;
-use crate::graph::sealed::{BucketKey, Frame, Width};
+use crate::graph::sealed::{BucketKey, Frame};
 use crate::store::EmbeddedStore;
+
+/// What the names of buckets' files end in.
+const EXTENSION: &str = ".bucket";
 
 /// Arguments of `linchpin store export`.
 #[derive(clap::Args)]
@@ -47,38 +51,70 @@ pub(super) fn run(args: Args) -> Outcome {
     if wanted.is_empty() {
         return Err(Failure::Unmet("nothing matched: no bucket is left by the filters".to_string()));
     }
-    let mut problems = Vec::new();
-    let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut problems = Problems::default();
+    let mut stdout = std::io::BufWriter::new(output::stdout());
     for one in &wanted {
         match load(one, store.as_ref()) {
             Ok(Some(bytes)) => {
                 let is_single = wanted.len() == 1 && !args.all;
                 match Frame::open(&bytes).and_then(|frame| to_json(&frame, is_single)) {
                     Ok(json) => writeln!(stdout, "{json}")?,
-                    Err(damage) => problems.push(format!("{one}: {damage}")),
+                    Err(damage) => problems.add(Failure::Unmet(format!("{one}: {damage}")))?,
                 }
             }
             // It went away since it was listed: rolled up, or too old.
             Ok(None) if args.all => {}
-            Ok(None) => {
-                problems.push(format!(
-                    "{one}: there is no such bucket; `linchpin store ls` lists those that are"
-                ));
-            }
-            Err(problem) => problems.push(problem),
+            Ok(None) => problems.add(Failure::Unmet(format!(
+                "{one}: there is no such bucket; `linchpin store ls` lists those that are"
+            )))?,
+            Err(failure) => problems.add(failure)?,
         }
     }
     stdout.flush()?;
-    if problems.is_empty() { Ok(()) } else { Err(Failure::Unmet(problems.join("\nlinchpin: "))) }
+    problems.outcome()
 }
 
-fn load(wanted: &Wanted, store: Option<&EmbeddedStore>) -> Result<Option<Vec<u8>>, String> {
+fn load(wanted: &Wanted, store: Option<&EmbeddedStore>) -> Result<Option<Vec<u8>>, Failure> {
     match wanted {
         Wanted::Bucket(key) => {
             let loaded = store.map(|store| store.load(key)).transpose();
-            loaded.map(Option::flatten).map_err(|error| error.to_string())
+            loaded.map(Option::flatten).map_err(|error| Failure::Unmet(error.to_string()))
         }
-        Wanted::File(path) => std::fs::read(path).map(Some).map_err(|error| format!("{path}: {error}")),
+        Wanted::File(path) => std::fs::read(path).map(Some).map_err(|error| {
+            Failure::Usage(format!(
+                "`{path}` cannot be read ({error}): name a file of a bucket, or a bucket as `linchpin store ls` prints it"
+            ))
+        }),
+    }
+}
+
+/// What could not be printed; the rest was.
+#[derive(Default)]
+struct Problems {
+    lines: Vec<String>,
+    is_usage: bool,
+}
+
+impl Problems {
+    fn add(&mut self, failure: Failure) -> Outcome {
+        match failure {
+            Failure::Unmet(line) => self.lines.push(line),
+            Failure::Usage(line) => {
+                self.lines.push(line);
+                self.is_usage = true;
+            }
+            graver => return Err(graver),
+        }
+        Ok(())
+    }
+
+    fn outcome(self) -> Outcome {
+        let text = self.lines.join("\nlinchpin: ");
+        match self.lines.len() {
+            0 => Ok(()),
+            _ if self.is_usage => Err(Failure::Usage(text)),
+            _ => Err(Failure::Unmet(text)),
+        }
     }
 }
 
@@ -86,20 +122,29 @@ fn load(wanted: &Wanted, store: Option<&EmbeddedStore>) -> Result<Option<Vec<u8>
 fn read_keys(arguments: &[String]) -> Result<Vec<Wanted>, Failure> {
     let mut wanted = Vec::new();
     let mut rest = arguments;
-    while let [first, more @ ..] = rest {
-        let is_width = |text: &String| Width::ALL.iter().any(|width| width.name() == text);
-        let (text, taken) = match more {
-            [width, start, ..] if is_width(width) => (format!("{first} {width} {start}"), 3),
-            _ => (first.clone(), 1),
+    while let [first, ..] = rest {
+        let taken = match first {
+            _ if Path::new(first).exists() || first.ends_with(EXTENSION) => {
+                wanted.push(Wanted::File(first.clone()));
+                1
+            }
+            _ => {
+                let taken = if first.contains(char::is_whitespace) { 1 } else { rest.len().min(3) };
+                wanted.push(Wanted::Bucket(read_key(&rest[..taken].join(" "))?));
+                taken
+            }
         };
-        if taken == 1 && (Path::new(first).exists() || first.split_whitespace().count() < 3) {
-            wanted.push(Wanted::File(text));
-        } else {
-            wanted.push(Wanted::Bucket(text.parse().map_err(|error| Failure::Usage(format!("{error}")))?));
-        }
         rest = &rest[taken..];
     }
     Ok(wanted)
+}
+
+fn read_key(text: &str) -> Result<BucketKey, Failure> {
+    text.parse().map_err(|error| {
+        Failure::Usage(format!(
+            "{error}, or the name of a file that is there; `linchpin store ls` lists the buckets"
+        ))
+    })
 }
 
 impl std::fmt::Display for Wanted {
@@ -128,6 +173,19 @@ mod tests {
             read(&mixed).unwrap(),
             [file, key, Wanted::Bucket("merged 1m 2026-11-25T18:01Z".parse().unwrap())]
         );
-        assert!(read(&["merged 1x 2026-11-25T18:01Z"]).is_err());
+        for (wrong, words) in [
+            (&["merged 1x 2026-11-25T18:01Z"][..], "its width is none of 1m, 10m, 1h, 1d"),
+            (&["merged", "7m", "2026-11-25T18:01Z"], "its width is none of 1m, 10m, 1h, 1d"),
+            (
+                &["merged", "1m", "yesterday"],
+                "`merged 1m yesterday` names no bucket: its start is no whole minute",
+            ),
+            (&["merged", "10m", "2026-11-25T18:01Z"], "not on the grid"),
+            (&["merged", "1m"], "it has not three parts"),
+            (&["nowhere"], "`nowhere` names no bucket"),
+        ] {
+            let Failure::Usage(message) = read(wrong).unwrap_err() else { panic!("{wrong:?}") };
+            assert!(message.contains(words) && message.contains("`linchpin store ls`"), "{message}");
+        }
     }
 }

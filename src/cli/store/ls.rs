@@ -1,7 +1,8 @@
 //! `linchpin store ls`.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
+use super::super::output::{self, Format};
 use super::super::{Failure, Outcome, terminal_width};
 use super::open::StoreArgs;
 use super::select::Selection;
@@ -19,17 +20,9 @@ pub(super) struct Args {
     /// Also what is in them: traces, spans, rules and configuration, digest, marks. That reads the files.
     #[arg(long)]
     long: bool,
-    /// Output format.
+    /// Output format: a table, or linchpin.buckets/1.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// A table
-    Text,
-    /// linchpin.buckets/1
-    Json,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
@@ -47,14 +40,12 @@ pub(super) fn run(args: Args) -> Outcome {
             eprintln!("linchpin: {}: {problem}", bucket.key);
         }
     }
-    let mut stdout = std::io::stdout().lock();
-    let width = if stdout.is_terminal() { terminal_width() } else { None };
+    let width = if std::io::stdout().is_terminal() { terminal_width() } else { None };
     let text = match args.format {
         Format::Text => listing_text(&listed, width),
         Format::Json => listing_json(&listed),
     };
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
+    output::print(&text)?;
     match listed.is_empty() {
         true => Err(Failure::Unmet("nothing matched: no bucket is left by the filters".to_string())),
         false => Ok(()),

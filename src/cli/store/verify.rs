@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use super::super::output::{self, Format};
 use super::super::{Failure, Outcome};
 use super::open::StoreArgs;
 use crate::export::store::{verification_json, verification_text};
@@ -12,17 +13,9 @@ use crate::store::verify;
 pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
-    /// Output format.
+    /// Output format: a line per problem, or linchpin.verification/1.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    /// A line per problem
-    Text,
-    /// linchpin.verification/1
-    Json,
 }
 
 pub(super) fn run(args: Args) -> Outcome {
@@ -36,8 +29,7 @@ pub(super) fn run(args: Args) -> Outcome {
             // A terminal that is gone is no reason to stop reading.
             let _ = write!(std::io::stderr(), "\r\x1b[2Kverified: {percent} %");
         }
-    })
-    .map_err(anyhow::Error::from)?;
+    });
     if shown.is_some() {
         let _ = write!(std::io::stderr(), "\r\x1b[2K");
     }
@@ -52,13 +44,11 @@ pub(super) fn run(args: Args) -> Outcome {
         Format::Text => verification_text(&found),
         Format::Json => verification_json(&found),
     };
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    match found.problems.len() {
-        0 => Ok(()),
-        n => {
-            Err(Failure::Unmet(format!("`{}` is not as it should be, in {n} places", store.path().display())))
-        }
-    }
+    output::print(&text)?;
+    let problems = match found.problems.len() {
+        0 => return Ok(()),
+        1 => "in 1 place".to_string(),
+        n => format!("in {n} places"),
+    };
+    Err(Failure::Unmet(format!("`{}` is not as it should be, {problems}", store.path().display())))
 }

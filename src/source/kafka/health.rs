@@ -34,6 +34,17 @@ impl Condition<'_> {
         self.assigned > 0 && self.any_broker && self.unheard.max(self.unplaced) < self.assigned
     }
 
+    /// True while nothing has failed and a start takes its way: no cause to warn.
+    pub(super) fn is_starting(&self) -> bool {
+        let is_on_its_way = match self.survey {
+            None => true,
+            Some(survey) => {
+                self.topics(survey).is_none() && (self.assigned == 0 && !self.has_joined || self.unplaced > 0)
+            }
+        };
+        is_on_its_way && self.trouble.is_none() && self.refusal.is_none()
+    }
+
     /// The gravest problem; `None` where all is well.
     pub(super) fn problem(&self) -> Option<String> {
         let Some(survey) = self.survey else {
@@ -209,6 +220,9 @@ mod tests {
             (Condition { unplaced: 1, ..base() }, Some("looking up where to start in 1 of 6 partitions")),
         ];
         for (condition, expected) in cases {
+            let steps = ["connecting to", "waiting for group", "looking up where to start"];
+            let is_step = steps.iter().any(|step| expected.is_some_and(|words| words.starts_with(step)));
+            assert_eq!(condition.is_starting(), is_step, "{expected:?}");
             match (condition.problem(), expected) {
                 (None, None) => {}
                 (Some(problem), Some(expected)) => assert!(problem.contains(expected), "{problem}"),

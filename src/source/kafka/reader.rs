@@ -147,11 +147,12 @@ impl Reader {
             unheard: tally.unheard,
         };
         let problem = condition.problem();
-        let is_connected = condition.is_connected();
+        let (is_connected, is_starting) = (condition.is_connected(), condition.is_starting());
         let known = self.survey.as_ref().map_or(0, |survey| survey.partitions.len());
         self.telemetry.partitions.update_connection(|connection| {
             if connection.problem != problem || connection.is_connected != is_connected {
                 match &problem {
+                    Some(step) if is_starting => tracing::info!(step, "kafka"),
                     Some(problem) => tracing::warn!(problem, is_connected, "kafka"),
                     None => tracing::info!(partitions = tally.assigned, "kafka: all partitions are read"),
                 }

@@ -1,6 +1,7 @@
 //! What is in the store's folder, by names alone: no file is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, DirEntry};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -86,20 +87,22 @@ pub(super) fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(files)
 }
 
-/// The buckets of which damaged files were set aside.
-pub(super) fn damaged(root: &Path) -> Result<BTreeSet<BucketKey>, StoreError> {
-    let mut found = BTreeSet::new();
-    for of_lane in entries(&root.join(DAMAGED))?.into_iter().filter(is_folder) {
-        let Some(lane) = lane_of(&of_lane.file_name()) else { continue };
-        for of_width in entries(&of_lane.path())?.into_iter().filter(is_folder) {
-            let Some(width) = width_of(&of_width.file_name()) else { continue };
-            for file in entries(&of_width.path())? {
-                let start = damaged_of(&file.file_name(), width);
-                found.extend(start.map(|start| BucketKey { lane: lane.clone(), width, start }));
-            }
-        }
-    }
-    Ok(found)
+/// The files that were set aside as damaged, sorted, with their buckets where the name tells.
+pub(super) fn damaged(root: &Path) -> Result<Vec<(PathBuf, Option<BucketKey>)>, StoreError> {
+    let folder = root.join(DAMAGED);
+    let files = files_below(&folder)?.into_iter().map(|path| {
+        let key = path.strip_prefix(&folder).ok().and_then(damaged_key);
+        (path, key)
+    });
+    Ok(files.collect())
+}
+
+/// Reads the path of a damaged file below [`DAMAGED`].
+fn damaged_key(path: &Path) -> Option<BucketKey> {
+    let parts: Vec<&OsStr> = path.iter().collect();
+    let [lane, width, file] = parts[..] else { return None };
+    let (lane, width) = (lane_of(lane)?, width_of(width)?);
+    Some(BucketKey { lane, width, start: damaged_of(file, width)? })
 }
 
 /// What is in a folder; nothing where it is not there.

@@ -109,15 +109,20 @@ impl EmbeddedStore {
         BucketPaths::new(&self.root, key).bucket()
     }
 
-    /// Files that were set aside as damaged, and then those of conflicting versions, each sorted.
+    /// Files that were set aside as damaged, sorted, with their buckets where the name tells.
     ///
     /// # Errors
     /// [`StoreError::Io`].
-    pub fn kept_apart(&self) -> Result<[Vec<PathBuf>; 2], StoreError> {
-        Ok([
-            listing::files_below(&self.root.join(DAMAGED))?,
-            listing::files_below(&self.root.join(CONFLICTS))?,
-        ])
+    pub fn damaged_files(&self) -> Result<Vec<(PathBuf, Option<BucketKey>)>, StoreError> {
+        listing::damaged(&self.root)
+    }
+
+    /// Files of conflicting versions, sorted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn conflicts(&self) -> Result<Vec<PathBuf>, StoreError> {
+        listing::files_below(&self.root.join(CONFLICTS))
     }
 
     /// What lies in the folder and is not the store's.
@@ -130,7 +135,7 @@ impl EmbeddedStore {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn damaged(&self) -> Result<BTreeSet<BucketKey>, StoreError> {
-        listing::damaged(&self.root)
+        Ok(self.damaged_files()?.into_iter().filter_map(|(_, key)| key).collect())
     }
 
     /// Lists the files again, for a reader beside a process that writes.

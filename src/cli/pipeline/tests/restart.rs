@@ -8,7 +8,7 @@ use super::*;
 use crate::graph::sealed::{Frame, Marks, Width};
 use crate::lane::GapCause;
 use crate::model::Beginning;
-use crate::store::{Access, EmbeddedStore};
+use crate::store::{Access, EmbeddedStore, verify};
 
 /// How often the dirty cases come, a time after the other: within the gap of a session, so that some traces never end.
 const ROUNDS: i64 = 24;
@@ -103,9 +103,11 @@ fn start_at(
     assert_eq!(shared.sealing.nondeterminism.load(std::sync::atomic::Ordering::Relaxed), 0);
 }
 
-/// All files of a store's buckets.
+/// All files of a store's buckets, in which nothing is found that would be worth a word.
 fn files(store: &Path) -> BTreeMap<String, Vec<u8>> {
     let disk = EmbeddedStore::open(store, Access::Read).unwrap();
+    let verified = verify(&disk, &mut |_, _| ());
+    assert!(verified.problems.is_empty() && verified.notes.is_empty(), "{verified:?}");
     let read = |key: &crate::graph::sealed::BucketKey| (key.to_string(), disk.load(key).unwrap().unwrap());
     disk.list().iter().map(|(key, _)| read(key)).collect()
 }
@@ -231,4 +233,33 @@ fn minutes_skipped_for_a_longer_look_back_say_so_and_no_others() {
         }
     }
     assert!(gaps(sealed.0, sealed.0 + 1).is_empty() && gaps(sealed.0 + 3, sealed.0 + 4).is_empty());
+}
+
+#[test]
+fn minutes_that_are_taken_out_with_all_later_ones_are_sealed_again_from_the_log() {
+    for mode in [LaneMode::Merged, LaneMode::Partition] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        let mut config = Config::default();
+        config.lanes.mode = mode;
+        let logs = log(2, mode == LaneMode::Partition);
+        start(&store, &logs, &config, 2, 50, None);
+        let expected = files(&store);
+        let disk = EmbeddedStore::open(&store, Access::Read).unwrap();
+        let keys: Vec<_> = disk.list().into_iter().map(|(key, _)| key).collect();
+        let lane = keys[0].lane.clone();
+        let minutes: Vec<_> =
+            keys.iter().filter(|key| key.lane == lane && key.width == Width::Minute).collect();
+        assert!(minutes.len() > 8, "{minutes:?}");
+        // The newest alone, some, and all but the first.
+        for kept in [minutes.len() - 1, minutes.len() / 2, 1] {
+            minutes[kept..].iter().for_each(|key| std::fs::remove_file(disk.path_of(key)).unwrap());
+            start(&store, &logs, &config, 1, 70, None);
+            let found = files(&store);
+            assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+            let differing: Vec<&String> =
+                expected.keys().filter(|key| found[*key] != expected[*key]).collect();
+            assert!(differing.is_empty(), "{mode:?}, {kept} kept: {differing:?} differ");
+        }
+    }
 }
