@@ -422,6 +422,8 @@ fn the_facts_hash_follows_what_changes_sealed_facts_and_nothing_else() {
             "kafka.max_ahead",
             "kafka.leaderless_after",
             "kafka.queue_size",
+            "threads.decode",
+            "threads.lanes",
             "sessions.quiet",
             "graph.memory",
             "store.path",
