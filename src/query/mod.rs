@@ -8,6 +8,7 @@ mod notes;
 mod request;
 mod rollup;
 mod select;
+pub mod shared;
 mod snapshot;
 
 #[cfg(test)]

@@ -1,0 +1,128 @@
+//! How much of one flow lies in one segment.
+//!
+//! A segment occurs wherever its nodes stand in a row on a critical call path; an occurrence is named by its last
+//! context. Occurrences of one segment may nest or overlap where its nodes repeat (`a > b > a`); no time counts twice.
+
+use super::profile::FlowProfile;
+use super::tree::Context;
+
+/// z of the 95 % interval.
+const Z: f64 = 1.96;
+
+/// One flow's part in one segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Measure {
+    /// Requests with the segment on their path, at most all of the flow's.
+    pub weight: u128,
+    /// A lower bound of `weight`; equal where it occurs once per path.
+    pub least_weight: u128,
+    /// Time at and below its last node.
+    pub through: u128,
+    /// Time inside of it.
+    pub own: u128,
+    /// True where `own` is a part of some context's time, by weight: the rest went elsewhere.
+    pub is_allocated: bool,
+}
+
+/// A part of a context's time that lies in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub context: u32,
+    /// Weight for which the context's exclusive time counts.
+    pub exclusive: u128,
+    /// Weight for which the gap into it counts; 0 at the segment's first node.
+    pub gap: u128,
+}
+
+impl Cell {
+    /// The time in the cell.
+    pub fn time(&self, contexts: &[Context]) -> u128 {
+        let context = &contexts[self.context as usize];
+        portion(context.exclusive, self.exclusive, context.weight)
+            + portion(context.gap, self.gap, context.weight)
+    }
+}
+
+/// The part `weight / whole` of an amount; all of it from 1 on.
+pub(super) fn portion(amount: u128, weight: u128, whole: u128) -> u128 {
+    match weight {
+        0 => 0,
+        weight if weight >= whole => amount,
+        // Rounded down for each amount alone, so that sums do not depend on their order.
+        weight => (amount as f64 * (weight as f64 / whole as f64)) as u128,
+    }
+}
+
+/// `part / whole` as a number; 0 of nothing.
+pub(super) fn ratio(part: u128, whole: u128) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Measures the segment of `length` nodes that ends in these contexts, ascending.
+pub(super) fn measure(contexts: &[Context], ends: &[u32], length: usize, flow: &FlowProfile) -> Measure {
+    let mut measure = Measure::default();
+    let mut behind = 0;
+    for end in ends {
+        let context = &contexts[*end as usize];
+        measure.weight += context.weight;
+        measure.least_weight = measure.least_weight.max(context.least_weight);
+        // An occurrence below another one is part of its time.
+        if *end >= behind {
+            measure.through += context.inclusive;
+            behind = context.end;
+        }
+    }
+    measure.weight = measure.weight.min(flow.weight);
+    measure.least_weight = measure.least_weight.min(measure.weight);
+    let mut add = |cell: Cell| {
+        measure.is_allocated |= cell.exclusive < contexts[cell.context as usize].weight;
+        measure.own += cell.time(contexts);
+    };
+    match ends {
+        [end] => window(contexts, *end, length).for_each(add),
+        _ => cells(contexts, ends, length).into_iter().for_each(&mut add),
+    }
+    measure
+}
+
+/// The cells of a segment in one flow, each once, by context.
+pub(super) fn cells(contexts: &[Context], ends: &[u32], length: usize) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = ends.iter().flat_map(|end| window(contexts, *end, length)).collect();
+    cells.sort_unstable_by_key(|cell| cell.context);
+    cells.dedup_by(|next, kept| {
+        let is_same = next.context == kept.context;
+        if is_same {
+            kept.exclusive = kept.exclusive.max(next.exclusive);
+            kept.gap = kept.gap.max(next.gap);
+        }
+        is_same
+    });
+    cells
+}
+
+/// The cells of one occurrence, from its last context up.
+fn window(contexts: &[Context], end: u32, length: usize) -> impl Iterator<Item = Cell> {
+    let weight = contexts[end as usize].weight;
+    let mut at = end;
+    (0..length).map(move |place| {
+        let context = at;
+        at = contexts[context as usize].parent;
+        Cell { context, exclusive: weight, gap: if place + 1 < length { weight } else { 0 } }
+    })
+}
+
+/// True where a share of so many requests is surely (95 %) at least `least`: by the lower bound of Wilson's interval.
+pub(super) fn is_present(share: f64, requests: u64, least: f64) -> bool {
+    wilson_lower(share, requests) >= least
+}
+
+/// Lower bound of Wilson's 95 % interval for a share seen among so many.
+pub(super) fn wilson_lower(share: f64, n: u64) -> f64 {
+    if n == 0 {
+        return 0.0;
+    }
+    let (n, z2) = (n as f64, Z * Z);
+    let middle = share + z2 / (2.0 * n);
+    let spread = Z * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    ((middle - spread) / (1.0 + z2 / n)).max(0.0)
+}

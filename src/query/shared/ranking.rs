@@ -1,0 +1,321 @@
+//! Shared segments with their numbers, the most shared first.
+
+use std::sync::Arc;
+
+use super::measure::{ratio, wilson_lower};
+use super::options::{SharedOptions, Sort};
+use super::profile::{NodeName, Profiles};
+use super::reading::{Reader, Verdict};
+use super::segments::{Level, Part, Segment, maximal};
+use super::tree::{Flow, Forest, NONE};
+use crate::model::NodeId;
+
+/// Thousandths of a flow's weight.
+const PERMILLE: f64 = 1_000.0;
+/// Names of folded variants that a row keeps; the rest is a number.
+const MAX_VARIANTS: usize = 5;
+
+/// What flows share on their critical paths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedPaths {
+    /// What was asked.
+    pub options: SharedOptions,
+    /// Rows, in the order of `options.sort`.
+    pub segments: Vec<SharedSegment>,
+    /// Further rows, beyond the limit.
+    pub more: usize,
+    /// Flows with enough requests.
+    pub flows: usize,
+    /// Their requests with a whole path.
+    pub requests: u64,
+    /// Flows with too few requests, by id.
+    pub left_out: Vec<LeftOut>,
+    /// Share of all critical time that lies in none of the rows, 0 to 1.
+    pub other: f64,
+    /// Of `other`, the share of all critical time whose contexts were not kept.
+    pub unknown: f64,
+}
+
+/// A flow with too few requests to say anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its id.
+    pub id: String,
+    /// What was asked for.
+    pub name: Arc<str>,
+    /// Service of the root.
+    pub service: Arc<str>,
+    /// Requests with a whole path.
+    pub requests: u64,
+}
+
+/// A run of nodes that several flows wait for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SharedSegment {
+    /// In the order of calls.
+    pub nodes: Vec<NodeName>,
+    /// The flows that share it, by share, the largest first.
+    pub flows: Vec<FlowShare>,
+    /// The flows' shares added up: flow equivalents of critical time (FE).
+    pub flow_equivalents: f64,
+    /// Effective number of flows: 1 where one flow has it all, `flows` where all have the same; 0 without time.
+    pub effective_flows: f64,
+    /// `flow_equivalents` times (1 - 1 / `effective_flows`).
+    pub score: f64,
+    /// Its own time, as a share of the critical time of all flows (V).
+    pub volume: f64,
+    /// Requests that wait at or below its end, on average at any moment.
+    pub in_flight: f64,
+    /// The part of its own time that no row above it covers, 0 to 1.
+    pub new: f64,
+    /// True where its own time is in part allocated by weight.
+    pub is_allocated: bool,
+    /// True where it is only the node at which requests come in.
+    pub is_entry: bool,
+    /// Segments that say nearly the same, the best ranked first; at most five.
+    pub variants: Vec<Variant>,
+    /// All of them.
+    pub variant_count: usize,
+}
+
+/// A flow's part in a segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FlowShare {
+    /// The flow's id.
+    pub id: String,
+    /// What was asked for.
+    pub name: Arc<str>,
+    /// Service of the root.
+    pub service: Arc<str>,
+    /// The flow's requests with a whole path.
+    pub requests: u64,
+    /// Share of these with the segment on their path, 0 to 1; an upper bound where it occurs twice on a path.
+    pub presence: f64,
+    /// Surely (95 %) present at least so much: Wilson's lower bound of the largest single occurrence.
+    pub presence_low: f64,
+    /// Part of the flow's critical time inside of the segment, 0 to 1, before its tier's weight.
+    pub share: f64,
+    /// Part of the flow's critical time at and below its end, 0 to 1.
+    pub through: f64,
+    /// Time inside of the segment per request of the flow, nanoseconds.
+    pub own_ns: f64,
+    /// Weight of the flow's tier, usually 1.
+    pub tier: f64,
+}
+
+/// A segment that is folded under another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// In the order of calls.
+    pub nodes: Vec<NodeName>,
+    /// Flows that share it.
+    pub flows: usize,
+    /// Its score.
+    pub score: f64,
+    /// Its own time, as a share of all critical time.
+    pub volume: f64,
+    /// The part of its own time that no row covers, 0 to 1.
+    pub new: f64,
+}
+
+/// Finds what the flows share, under the level that `name` chooses.
+pub fn shared_paths(
+    profiles: &Profiles,
+    options: &SharedOptions,
+    name: &mut dyn FnMut(NodeId) -> NodeName,
+) -> SharedPaths {
+    let forest = Forest::new(profiles, name);
+    let levels = maximal(&forest, options);
+    let (rows, more, other) = read(&forest, options, &ranked(&forest, &levels, options.sort));
+    let (enough, too_few): (Vec<&Flow>, Vec<&Flow>) =
+        forest.flows.iter().partition(|flow| flow.profile.requests >= options.min_requests);
+    SharedPaths {
+        options: *options,
+        segments: rows,
+        more,
+        flows: enough.len(),
+        requests: enough.iter().map(|flow| flow.profile.requests).sum(),
+        left_out: too_few.iter().map(|flow| left_out(flow)).collect(),
+        other,
+        unknown: ratio(forest.flows.iter().map(unknown).sum(), forest.duration),
+    }
+}
+
+fn left_out(flow: &Flow) -> LeftOut {
+    let profile = flow.profile;
+    LeftOut {
+        id: profile.id.clone(),
+        name: Arc::clone(&profile.name),
+        service: Arc::clone(&profile.service),
+        requests: profile.requests,
+    }
+}
+
+/// Critical time of a flow that is in none of its contexts.
+pub(super) fn unknown(flow: &Flow) -> u128 {
+    let known: u128 = flow.contexts.iter().map(|context| context.exclusive + context.gap).sum();
+    flow.profile.duration.saturating_sub(known)
+}
+
+/// A segment with what it is ranked by.
+pub(super) struct Ranked<'a> {
+    pub level: &'a Level,
+    pub segment: &'a Segment,
+    pub nodes: Vec<u32>,
+    pub numbers: Numbers,
+}
+
+/// The numbers of ALGORITHMS 2 for one segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Numbers {
+    pub flow_equivalents: f64,
+    pub effective_flows: f64,
+    pub score: f64,
+    pub volume: f64,
+    /// Time at and below its end of all flows, as a share of the time of all flows.
+    pub through: f64,
+    pub in_flight: f64,
+}
+
+impl Numbers {
+    /// Sums over the flows, in their order: FE, Neff and SCORE of those that share it, the rest of all.
+    pub fn of(forest: &Forest, parts: &[Part]) -> Numbers {
+        let shares = parts.iter().filter(|part| part.is_sharing).map(|part| weighted_share(forest, part));
+        let (sum, squares) = shares.fold((0.0, 0.0), |(sum, squares), s| (sum + s, squares + s * s));
+        let effective_flows = if squares > 0.0 { sum * sum / squares } else { 0.0 };
+        let score = if squares > 0.0 { sum * (1.0 - 1.0 / effective_flows).max(0.0) } else { 0.0 };
+        let own: u128 = parts.iter().map(|part| part.measure.own).sum();
+        let through: u128 = parts.iter().map(|part| part.measure.through).sum();
+        Numbers {
+            flow_equivalents: sum,
+            effective_flows,
+            score,
+            volume: ratio(own, forest.duration),
+            through: ratio(through, forest.duration),
+            in_flight: if forest.seconds > 0.0 { seconds(through) / forest.seconds } else { 0.0 },
+        }
+    }
+
+    fn rank(&self, sort: Sort) -> [f64; 2] {
+        match sort {
+            Sort::Score => [self.score, self.volume],
+            Sort::Volume => [self.volume, self.score],
+        }
+    }
+}
+
+/// Weighted nanoseconds in 1/65536 to seconds.
+fn seconds(time: u128) -> f64 {
+    time as f64 / (crate::model::WEIGHT_ONE as f64 * 1e9)
+}
+
+/// A flow's share, times the weight of its tier.
+pub(super) fn weighted_share(forest: &Forest, part: &Part) -> f64 {
+    let profile = forest.flows[part.flow].profile;
+    ratio(part.measure.own, profile.duration) * f64::from(profile.tier_permille) / PERMILLE
+}
+
+/// Segments with time of their own, the most shared first; ties by names.
+fn ranked<'a>(forest: &Forest, levels: &'a [Level], sort: Sort) -> Vec<Ranked<'a>> {
+    let mut ranked: Vec<Ranked> = levels
+        .iter()
+        .flat_map(|level| level.segments.iter().map(move |segment| (level, segment)))
+        .map(|(level, segment)| Ranked {
+            level,
+            segment,
+            nodes: level.nodes(forest, segment),
+            numbers: Numbers::of(forest, &segment.parts),
+        })
+        .filter(|ranked| ranked.numbers.flow_equivalents > 0.0)
+        .collect();
+    ranked.sort_by(|a, b| {
+        let [(a_first, a_then), (b_first, b_then)] =
+            [a, b].map(|ranked| ranked.numbers.rank(sort)).map(|[first, then]| (first, then));
+        let by_number = b_first.total_cmp(&a_first).then(b_then.total_cmp(&a_then));
+        by_number.then_with(|| a.nodes.cmp(&b.nodes))
+    });
+    ranked
+}
+
+/// The list as it reads: rows, how many there are beyond the limit, and the share of time in none of those shown.
+fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<SharedSegment>, usize, f64) {
+    let mut reader = Reader::new(forest, options);
+    let mut rows: Vec<SharedSegment> = Vec::new();
+    let mut count = 0;
+    for item in ranked {
+        match reader.read(item) {
+            Verdict::Row { new } => {
+                count += 1;
+                if rows.len() < options.limit {
+                    rows.push(row(forest, item, new));
+                }
+            }
+            Verdict::Variant { of, new } => {
+                // A variant of a row beyond the limit is hidden with it.
+                if let Some(row) = rows.get_mut(of) {
+                    row.variant_count += 1;
+                    if row.variants.len() < MAX_VARIANTS {
+                        row.variants.push(variant(forest, item, new));
+                    }
+                }
+            }
+        }
+    }
+    let other = 1.0 - ratio(reader.covered(rows.len()), forest.duration);
+    let more = count - rows.len();
+    (rows, more, if forest.duration == 0 { 0.0 } else { other.max(0.0) })
+}
+
+fn row(forest: &Forest, ranked: &Ranked, new: f64) -> SharedSegment {
+    let Ranked { level, segment, numbers, .. } = ranked;
+    let sharing: Vec<&Part> = segment.parts.iter().filter(|part| part.is_sharing).collect();
+    let is_root = |part: &Part, end: &u32| forest.flows[part.flow].contexts[*end as usize].parent == NONE;
+    let is_entry = level.length == 1
+        && segment.parts.iter().all(|part| level.ends(part).iter().all(|end| is_root(part, end)));
+    let mut flows: Vec<FlowShare> = sharing.iter().map(|part| flow_share(forest, part)).collect();
+    flows.sort_by(|a, b| (b.share * b.tier).total_cmp(&(a.share * a.tier)).then_with(|| a.id.cmp(&b.id)));
+    SharedSegment {
+        nodes: names(forest, ranked),
+        flows,
+        flow_equivalents: numbers.flow_equivalents,
+        effective_flows: numbers.effective_flows,
+        score: numbers.score,
+        volume: numbers.volume,
+        in_flight: numbers.in_flight,
+        new,
+        is_allocated: sharing.iter().any(|part| part.measure.is_allocated),
+        is_entry,
+        variants: Vec::new(),
+        variant_count: 0,
+    }
+}
+
+fn flow_share(forest: &Forest, part: &Part) -> FlowShare {
+    let (profile, measure) = (forest.flows[part.flow].profile, &part.measure);
+    FlowShare {
+        id: profile.id.clone(),
+        name: Arc::clone(&profile.name),
+        service: Arc::clone(&profile.service),
+        requests: profile.requests,
+        presence: ratio(measure.weight, profile.weight),
+        presence_low: wilson_lower(ratio(measure.least_weight, profile.weight), profile.requests),
+        share: ratio(measure.own, profile.duration),
+        through: ratio(measure.through, profile.duration),
+        own_ns: ratio(measure.own, profile.weight),
+        tier: f64::from(profile.tier_permille) / PERMILLE,
+    }
+}
+
+fn variant(forest: &Forest, ranked: &Ranked, new: f64) -> Variant {
+    Variant {
+        nodes: names(forest, ranked),
+        flows: ranked.segment.sharing,
+        score: ranked.numbers.score,
+        volume: ranked.numbers.volume,
+        new,
+    }
+}
+
+fn names(forest: &Forest, ranked: &Ranked) -> Vec<NodeName> {
+    ranked.nodes.iter().map(|node| forest.names[*node as usize].clone()).collect()
+}

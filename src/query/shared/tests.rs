@@ -1,0 +1,6 @@
+mod fixture;
+mod laws;
+mod levels;
+mod oracle;
+mod reading;
+mod worked_example;
