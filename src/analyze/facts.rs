@@ -88,6 +88,39 @@ pub struct FlowRequest {
     pub sampling: Sampling,
     /// Distinct nodes at service level that the request touched.
     pub touches: Vec<NodeId>,
+    /// What it waited for; `None` where too much of the trace is missing to tell.
+    pub path: Option<CallPath>,
+}
+
+/// A request's critical path by calling context (ALGORITHMS 2).
+///
+/// The times of all places add up to the duration of the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallPath {
+    /// Joint sampling of the spans that have time on the path: it is seen only where all of them were kept.
+    pub sampling: Sampling,
+    /// Callers before their callees; the root's place is the first. No place has two for the same node below it.
+    pub places: Vec<PathPlace>,
+}
+
+impl CallPath {
+    /// Most places one below the other; what lies deeper counts at the last of them.
+    pub const MAX_DEPTH: usize = 32;
+}
+
+/// A chain of calls from the root, and the time that the request waited at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathPlace {
+    /// Position of the caller's place; `None` for the root's.
+    pub parent: Option<u32>,
+    /// The node at the end of the chain, at operation level. Calls of a node to itself add nothing to the chain.
+    pub node: NodeId,
+    /// The node's own time, nanoseconds; of what reports no spans all of the call.
+    pub exclusive_ns: u64,
+    /// Between the caller and the node: network, queues, serialisation; nanoseconds.
+    pub gap_ns: u64,
+    /// Of both, what went into attempts that had to be repeated, and into the waits between attempts; nanoseconds.
+    pub retry_ns: u64,
 }
 
 /// What explains missing edges, of one service in one trace.

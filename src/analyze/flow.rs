@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::critical_path::CallPaths;
 use super::facts::FlowRequest;
 use super::link::{Seen, duration_ns};
 use super::names::Names;
@@ -23,10 +24,11 @@ pub struct FlowRules {
     pub generic: Vec<String>,
 }
 
-/// The requests that a trace's true roots stand for.
+/// The requests that a trace's true roots stand for; with their critical call paths where there are `paths`.
 pub(super) fn requests(
     tree: &TraceTree,
     seen: &[Seen],
+    mut paths: Option<CallPaths<'_>>,
     rules: &FlowRules,
     names: &mut Names,
 ) -> Vec<FlowRequest> {
@@ -35,7 +37,7 @@ pub(super) fn requests(
     let root_of = match roots.len() {
         0 => return Vec::new(),
         1 => Vec::new(),
-        _ => roots_of(tree),
+        _ => tree.tops(),
     };
     let belongs = |idx: SpanIdx, root: SpanIdx| root_of.is_empty() || root_of[idx] == root;
     let mut requests = Vec::with_capacity(roots.len());
@@ -66,19 +68,10 @@ pub(super) fn requests(
             duration_ns: duration_ns(span),
             sampling: span.sampling,
             touches,
+            path: paths.as_mut().map(|paths| paths.of_root(root, names)),
         });
     }
     requests
-}
-
-fn roots_of(tree: &TraceTree) -> Vec<SpanIdx> {
-    let mut root_of: Vec<SpanIdx> = (0..tree.spans.len()).collect();
-    for idx in &tree.top_down {
-        if let Some(parent) = tree.parent(*idx) {
-            root_of[*idx] = root_of[parent];
-        }
-    }
-    root_of
 }
 
 fn name_of(tree: &TraceTree, seen: &[Seen], root: SpanIdx, rules: &FlowRules, names: &mut Names) -> Symbol {

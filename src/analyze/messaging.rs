@@ -174,7 +174,9 @@ impl<'l, 'a> Messages<'l, 'a> {
         } else if sent_to != taken_from && self.routed.insert((producer.idx, taken_from)) {
             // LINK-MSG-EXCHANGE: an exchange feeds the queue, once per message however many consumers it has.
             let (start, sampling, evidence) = (call.start, call.sampling, producer.evidence);
-            self.push_sent(producer.idx, Call { start, sampling, evidence, ..message(sent_to, taken_from) });
+            let call = Call { start, sampling, evidence, ..message(sent_to, taken_from) };
+            let caller_unit = Some(self.linker.tree.units[producer.idx]);
+            self.linker.seen.push(Seen { call, caller_unit, callee_unit: None, calling_span: None });
         }
         let best = self.delivered.entry(producer.idx).or_insert(producer.evidence);
         *best = producer.evidence.min(*best);
@@ -245,7 +247,7 @@ impl<'l, 'a> Messages<'l, 'a> {
 
     fn push_sent(&mut self, sender: SpanIdx, call: Call) {
         let caller_unit = Some(self.linker.tree.units[sender]);
-        self.linker.seen.push(Seen { call, caller_unit, callee_unit: None, calling_span: None });
+        self.linker.seen.push(Seen { call, caller_unit, callee_unit: None, calling_span: Some(sender) });
     }
 
     /// Whose messages a consumer's span took: its parent's and those it links to, each once.

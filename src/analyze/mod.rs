@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! spans ──► tree (duplicates, parents, units) ──► link (calls, messages, retries) ──► flow ──► Facts
-//!                                                                               └──► critical_path ──► CriticalPath
+//!                                                                               └──► critical_path ──┘
+//!                                                                                    └──► CriticalPath
 //! ```
 
 mod critical_path;
@@ -20,13 +21,14 @@ mod fixture;
 mod tests;
 
 pub use critical_path::{CriticalPath, Flag, Leg, Section, SectionKind};
-pub use facts::{Call, Evidence, Facts, FlowRequest, Joined, Tally, Visit};
+pub use facts::{Call, CallPath, Evidence, Facts, FlowRequest, Joined, PathPlace, Tally, Visit};
 pub use flow::{FlowRules, is_generic};
 
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::model::{Minute, Span, Symbols, TraceId, UnixNanos};
+use critical_path::CallPaths;
 use link::Linker;
 use messaging::Messages;
 use names::Names;
@@ -43,12 +45,19 @@ pub struct Scope {
     pub latest_call: UnixNanos,
     /// For a tail fragment the log minute it counts in.
     pub tail_minute: Option<Minute>,
+    /// True where spans beyond the limit of a session were cut.
+    pub is_cut: bool,
 }
 
 impl Scope {
     /// A whole trace in its own time: files have no log time.
-    pub const WHOLE: Scope =
-        Scope { earliest: 0, latest: UnixNanos::MAX, latest_call: UnixNanos::MAX, tail_minute: None };
+    pub const WHOLE: Scope = Scope {
+        earliest: 0,
+        latest: UnixNanos::MAX,
+        latest_call: UnixNanos::MAX,
+        tail_minute: None,
+        is_cut: false,
+    };
 }
 
 /// Analyses traces, one after the other; one per thread.
@@ -69,11 +78,16 @@ impl Analyzer {
     pub fn analyze(&mut self, trace: TraceId, spans: Vec<Span>, scope: Scope) -> Facts {
         let tree = TraceTree::build(spans, &mut self.names);
         let Linker { mut seen, joined, mut tallies, .. } = self.link(&tree);
-        retry::mark_attempts(&tree, &mut seen);
+        let repetitions = retry::repetitions(&tree, &seen);
+        retry::mark_attempts(&mut seen, &repetitions);
         let is_tail = scope.tail_minute.is_some();
         let flows = match is_tail {
             true => Vec::new(),
-            false => flow::requests(&tree, &seen, &self.flow_rules, &mut self.names),
+            false => {
+                let is_profiled = !scope.is_cut && critical_path::is_profiled(&tree);
+                let paths = is_profiled.then(|| CallPaths::new(&tree, &seen, &repetitions, &mut self.names));
+                flow::requests(&tree, &seen, paths, &self.flow_rules, &mut self.names)
+            }
         };
         // LINK-LATE: what came after its trace's session counts for edges only.
         if is_tail {
@@ -89,7 +103,7 @@ impl Analyzer {
             is_incomplete: tree.parents.contains(&Parent::Missing) || !tree.parents.contains(&Parent::Root),
             is_clamped: at != start,
             duplicates: tree.duplicates,
-            is_cut: false,
+            is_cut: scope.is_cut,
             calls: seen.into_iter().map(|seen| seen.call).collect(),
             joined,
             visits: self.visits(&tree),
@@ -108,7 +122,8 @@ impl Analyzer {
     pub fn critical_path(&mut self, spans: Vec<Span>) -> Option<CriticalPath> {
         let tree = TraceTree::build(spans, &mut self.names);
         let seen = self.link(&tree).seen;
-        critical_path::critical_path(&tree, &seen, &mut self.names)
+        let repetitions = retry::repetitions(&tree, &seen);
+        critical_path::critical_path(&tree, &seen, &repetitions, &mut self.names)
     }
 
     fn link<'a>(&'a mut self, tree: &'a TraceTree) -> Linker<'a> {

@@ -7,9 +7,9 @@ use super::link::Seen;
 use super::tree::TraceTree;
 
 /// Marks the second and later attempts.
-pub(super) fn mark_attempts(tree: &TraceTree, seen: &mut [Seen]) {
-    for (_, after) in repetitions(tree, seen) {
-        seen[after].call.is_first_attempt = false;
+pub(super) fn mark_attempts(seen: &mut [Seen], repetitions: &[(usize, usize)]) {
+    for (_, after) in repetitions {
+        seen[*after].call.is_first_attempt = false;
     }
 }
 

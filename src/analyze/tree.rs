@@ -80,6 +80,15 @@ impl TraceTree {
         }
     }
 
+    /// The root or orphan above each span.
+    pub fn tops(&self) -> Vec<SpanIdx> {
+        let mut tops = vec![0; self.spans.len()];
+        for &idx in &self.top_down {
+            tops[idx] = self.parent(idx).map_or(idx, |parent| tops[parent]);
+        }
+        tops
+    }
+
     /// True for the first span of a unit.
     pub fn is_local_root(&self, idx: SpanIdx) -> bool {
         self.units[idx] == idx

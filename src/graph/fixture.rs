@@ -64,6 +64,7 @@ pub(crate) fn facts(symbols: &Symbols, row: &Row) -> Facts {
             duration_ns: row.nanos,
             sampling: Sampling::UNKNOWN,
             touches: vec![node(symbols, row.caller.0, 0), node(symbols, row.callee.0, 0)],
+            path: None,
         }],
         tallies: vec![(node(symbols, row.caller.0, 0), tally)],
         calls: vec![call],

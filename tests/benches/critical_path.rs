@@ -1,6 +1,6 @@
 //! Time to find the critical path of one trace of 1,000 spans, from its decoded spans: tree, linking, path.
 //!
-//! The aim is 300 µs in the release profile on one idle core; `tree and links` is the part that the graph needs anyway.
+//! The aim is 300 µs in the release profile on one idle core. `tree, links and call path` is what is done for every trace.
 
 use std::sync::Arc;
 
@@ -61,11 +61,11 @@ fn critical_path(criterion: &mut Criterion) {
     let mut analyzer = Analyzer::new(symbols, &Config::default());
     let mut group = criterion.benchmark_group("trace of 1,000 spans");
     group.throughput(Throughput::Elements(spans.len() as u64));
-    group.bench_function("tree and links", |bencher| {
+    group.bench_function("tree, links and call path", |bencher| {
         let analyze = |spans| analyzer.analyze(TraceId(1), spans, Scope::WHOLE);
         bencher.iter_batched(|| spans.clone(), analyze, BatchSize::SmallInput);
     });
-    group.bench_function("tree, links and critical path", |bencher| {
+    group.bench_function("tree, links and sections of the path", |bencher| {
         bencher.iter_batched(|| spans.clone(), |spans| analyzer.critical_path(spans), BatchSize::SmallInput);
     });
     group.finish();

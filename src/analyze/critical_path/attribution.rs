@@ -2,7 +2,6 @@
 
 use super::super::link::{Role, Seen};
 use super::super::names::Names;
-use super::super::retry;
 use super::super::tree::{Hop, SpanIdx, TraceTree};
 use super::path::{Leg, Section, SectionKind};
 use super::skew::Timing;
@@ -13,11 +12,10 @@ use crate::model::{SpanKind, UnixNanos};
 /// What is known of each span before any path leads through it.
 pub(super) struct Attribution<'a> {
     tree: &'a TraceTree,
-    timings: &'a [Timing],
     kinds: Vec<SectionKind>,
-    /// Calls between the root and each span.
-    depths: Vec<u32>,
-    /// In an attempt that another one followed.
+    /// The unit that answered an asking span, the first where several did; else [`NO_SPAN`].
+    answers: Vec<SpanIdx>,
+    /// In an attempt that another one followed; empty where no attempt was repeated.
     is_retry: Vec<bool>,
     backoffs: Vec<Backoff>,
 }
@@ -31,35 +29,31 @@ struct Backoff {
     reach: UnixNanos,
 }
 
+const NO_SPAN: SpanIdx = usize::MAX;
+
 impl<'a> Attribution<'a> {
     pub fn new(
         tree: &'a TraceTree,
         roles: &[Role],
         seen: &[Seen],
-        timings: &'a [Timing],
+        repetitions: &[(usize, usize)],
         waits: &Waits,
     ) -> Attribution<'a> {
-        let repeated: Vec<(SpanIdx, SpanIdx)> = retry::repetitions(tree, seen)
-            .into_iter()
-            .filter_map(|(before, after)| Some((seen[before].calling_span?, seen[after].calling_span?)))
-            .collect();
-        let mut is_retry = vec![false; tree.spans.len()];
-        repeated.iter().for_each(|(before, _)| is_retry[*before] = true);
-        let mut depths = vec![0; tree.spans.len()];
-        for &idx in &tree.top_down {
-            let Some(parent) = tree.parent(idx) else { continue };
-            is_retry[idx] |= is_retry[parent];
-            depths[idx] = depths[parent] + u32::from(tree.hops[idx] != Hop::Within);
-        }
+        let spans = |(before, after): &(usize, usize)| {
+            Some((seen[*before].calling_span?, seen[*after].calling_span?))
+        };
+        let repeated: Vec<(SpanIdx, SpanIdx)> = repetitions.iter().filter_map(spans).collect();
         let backoffs = backoffs(tree, &repeated, waits);
-        Attribution { tree, timings, kinds: kinds(tree, roles), depths, is_retry, backoffs }
+        let (kinds, answers) = kinds(tree, roles);
+        Attribution { tree, kinds, answers, is_retry: retries(tree, &repeated), backoffs }
     }
 
     /// The sections of a path; what is one wait stands in one section.
-    pub fn sections(&self, pieces: &[Piece], names: &mut Names) -> Vec<Section> {
+    pub fn sections(&self, timings: &[Timing], pieces: &[Piece], names: &mut Names) -> Vec<Section> {
+        let depths = depths(self.tree);
         let mut sections: Vec<Section> = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            let next = self.section(piece, names);
+            let next = Section { depth: depths[piece.span], ..self.section(timings, piece, names) };
             match sections.last_mut() {
                 Some(last) if last.is_continued_by(&next) => last.end = next.end,
                 _ => sections.push(next),
@@ -68,16 +62,31 @@ impl<'a> Attribution<'a> {
         sections
     }
 
-    fn section(&self, piece: &Piece, names: &mut Names) -> Section {
+    /// What the time of a piece went into; on which way of a call it was is left open.
+    pub fn kind(&self, piece: &Piece) -> SectionKind {
+        if piece.is_queue { SectionKind::Queue } else { self.kinds[piece.span] }
+    }
+
+    /// True in an attempt that had to be repeated, and between two attempts.
+    pub fn is_retry(&self, piece: &Piece) -> bool {
+        let is_of_attempt = self.is_retry.get(piece.span).copied().unwrap_or(false);
+        is_of_attempt || (self.kind(piece) == SectionKind::Exclusive && self.is_backoff(piece))
+    }
+
+    /// Whose answer a piece of a gap waited for: the unit that the path entered next or left last.
+    pub fn answering(&self, piece: &Piece) -> SpanIdx {
+        let is_unit = |child: &SpanIdx| self.tree.is_local_root(*child);
+        let next = piece.child_after.or(piece.child_before).filter(is_unit);
+        next.unwrap_or(self.answers[piece.span])
+    }
+
+    fn section(&self, timings: &[Timing], piece: &Piece, names: &mut Names) -> Section {
         let span = &self.tree.spans[piece.span];
-        let unit = self.tree.units[piece.span];
-        let entry = &self.tree.spans[unit];
-        let kind = match self.kinds[piece.span] {
-            _ if piece.is_queue => SectionKind::Queue,
-            SectionKind::Gap(_) => SectionKind::Gap(self.leg(piece)),
+        let entry = &self.tree.spans[self.tree.units[piece.span]];
+        let kind = match self.kind(piece) {
+            SectionKind::Gap(_) => SectionKind::Gap(leg(timings, piece)),
             kind => kind,
         };
-        let is_backoff = kind == SectionKind::Exclusive && self.is_backoff(unit, piece);
         Section {
             span: span.id,
             service: names.service_of(span.resource).unwrap_or(names.resource(entry.resource).service),
@@ -86,27 +95,51 @@ impl<'a> Attribution<'a> {
             kind,
             start: piece.start,
             end: piece.end,
-            is_retry: self.is_retry[piece.span] || is_backoff,
-            depth: self.depths[piece.span],
+            is_retry: self.is_retry(piece),
+            depth: 0,
         }
     }
 
-    /// The way of a gap is known where the two clocks agree, so that the callee's place within the call is true.
-    fn leg(&self, piece: &Piece) -> Leg {
-        let agrees = |child: SpanIdx| !self.timings[child].is_corrected;
-        match (piece.child_before, piece.child_after) {
-            (None, Some(child)) if agrees(child) => Leg::Request,
-            (Some(child), None) if agrees(child) => Leg::Response,
-            _ => Leg::Unknown,
-        }
-    }
-
-    fn is_backoff(&self, unit: SpanIdx, piece: &Piece) -> bool {
+    fn is_backoff(&self, piece: &Piece) -> bool {
+        let unit = self.tree.units[piece.span];
         let after =
             self.backoffs.partition_point(|backoff| (backoff.unit, backoff.start) <= (unit, piece.start));
         let latest = self.backoffs[..after].last();
         latest.is_some_and(|backoff| backoff.unit == unit && piece.end <= backoff.reach)
     }
+}
+
+/// The way of a gap is known where the two clocks agree, so that the callee's place within the call is true.
+fn leg(timings: &[Timing], piece: &Piece) -> Leg {
+    let agrees = |child: SpanIdx| !timings[child].is_corrected;
+    match (piece.child_before, piece.child_after) {
+        (None, Some(child)) if agrees(child) => Leg::Request,
+        (Some(child), None) if agrees(child) => Leg::Response,
+        _ => Leg::Unknown,
+    }
+}
+
+/// Calls between the root and each span.
+fn depths(tree: &TraceTree) -> Vec<u32> {
+    let mut depths = vec![0; tree.spans.len()];
+    for &idx in &tree.top_down {
+        let Some(parent) = tree.parent(idx) else { continue };
+        depths[idx] = depths[parent] + u32::from(tree.hops[idx] != Hop::Within);
+    }
+    depths
+}
+
+/// The spans of attempts that were repeated, with all that ran for them.
+fn retries(tree: &TraceTree, repeated: &[(SpanIdx, SpanIdx)]) -> Vec<bool> {
+    if repeated.is_empty() {
+        return Vec::new();
+    }
+    let mut is_retry = vec![false; tree.spans.len()];
+    repeated.iter().for_each(|(before, _)| is_retry[*before] = true);
+    for &idx in &tree.top_down {
+        is_retry[idx] |= tree.parent(idx).is_some_and(|parent| is_retry[parent]);
+    }
+    is_retry
 }
 
 fn backoffs(tree: &TraceTree, repeated: &[(SpanIdx, SpanIdx)], waits: &Waits) -> Vec<Backoff> {
@@ -126,31 +159,38 @@ fn backoffs(tree: &TraceTree, repeated: &[(SpanIdx, SpanIdx)], waits: &Waits) ->
     backoffs
 }
 
-/// What the own time of each span is: of an asking span it depends on who answered.
-fn kinds(tree: &TraceTree, roles: &[Role]) -> Vec<SectionKind> {
+/// What the own time of each span is, and who answered it: of an asking span the one depends on the other.
+fn kinds(tree: &TraceTree, roles: &[Role]) -> (Vec<SectionKind>, Vec<SpanIdx>) {
     let count = tree.spans.len();
     // The nearest asking or sending span of the same unit, from each span upwards, itself included.
-    let mut calling: Vec<Option<SpanIdx>> = vec![None; count];
-    let (mut is_answered, mut is_wrapper) = (vec![false; count], vec![false; count]);
+    let mut calling: Vec<SpanIdx> = vec![NO_SPAN; count];
+    let (mut answers, mut is_wrapper) = (vec![NO_SPAN; count], vec![false; count]);
     for &idx in &tree.top_down {
-        let outer = tree.parent(idx).and_then(|parent| calling[parent]);
+        let outer = tree.parent(idx).map_or(NO_SPAN, |parent| calling[parent]);
         let is_calling = asks(tree, roles, idx) || sends(tree, roles, idx);
         let is_local_root = tree.is_local_root(idx);
-        if let Some(outer) = outer {
-            is_answered[outer] |= tree.hops[idx] == Hop::Remote && roles[idx] != Role::Take;
+        if outer != NO_SPAN {
+            let is_answer = tree.hops[idx] == Hop::Remote && roles[idx] != Role::Take;
+            if is_answer && answers[outer] == NO_SPAN {
+                answers[outer] = idx;
+            }
             is_wrapper[outer] |= is_calling && !is_local_root;
         }
-        calling[idx] = if is_calling { Some(idx) } else { outer.filter(|_| !is_local_root) };
+        calling[idx] = match (is_calling, is_local_root) {
+            (true, _) => idx,
+            (false, true) => NO_SPAN,
+            (false, false) => outer,
+        };
     }
     let kind = |idx: SpanIdx| match () {
         () if sends(tree, roles, idx) => SectionKind::Send,
         () if !asks(tree, roles, idx) => SectionKind::Exclusive,
-        () if is_answered[idx] => SectionKind::Gap(Leg::Unknown),
+        () if answers[idx] != NO_SPAN => SectionKind::Gap(Leg::Unknown),
         // An SDK around an HTTP client: the inner span is the call.
         () if is_wrapper[idx] => SectionKind::Exclusive,
         () => SectionKind::Remote,
     };
-    (0..count).map(kind).collect()
+    ((0..count).map(kind).collect(), answers)
 }
 
 fn sends(tree: &TraceTree, roles: &[Role], idx: SpanIdx) -> bool {

@@ -110,19 +110,20 @@ pub enum Flag {
 pub(in super::super) fn critical_path(
     tree: &TraceTree,
     seen: &[Seen],
+    repetitions: &[(usize, usize)],
     names: &mut Names,
 ) -> Option<CriticalPath> {
     let root = first_root(tree)?;
     let roles: Vec<Role> = tree.spans.iter().map(|span| role(span, names)).collect();
     let timings = timings(tree, &roles, names);
     let waits = Waits::new(tree, &roles, &timings);
-    let tops = tops(tree);
+    let tops = tree.tops();
     let below: Vec<SpanIdx> = (0..tree.spans.len()).filter(|idx| tops[*idx] == root).collect();
 
-    let attribution = Attribution::new(tree, &roles, seen, &timings, &waits);
-    let response = attribution.sections(&response_path(&waits, root), names);
+    let attribution = Attribution::new(tree, &roles, seen, repetitions, &waits);
+    let response = attribution.sections(&timings, &response_path(&waits, root), names);
     let completion = match last_outliving(&waits, root, &below) {
-        Some(last) => attribution.sections(&completion_path(tree, &waits, last), names),
+        Some(last) => attribution.sections(&timings, &completion_path(tree, &waits, last), names),
         None => Vec::new(),
     };
     let mut flags = flags_of_waits(tree, &roles, &timings, &waits, &below);
@@ -137,15 +138,6 @@ fn first_root(tree: &TraceTree) -> Option<SpanIdx> {
         let span = &tree.spans[*idx];
         (tree.parents[*idx] == Parent::Missing, span.start, Reverse(span.end), *idx)
     })
-}
-
-/// The root or orphan above each span.
-fn tops(tree: &TraceTree) -> Vec<SpanIdx> {
-    let mut tops = vec![0; tree.spans.len()];
-    for &idx in &tree.top_down {
-        tops[idx] = tree.parent(idx).map_or(idx, |parent| tops[parent]);
-    }
-    tops
 }
 
 /// The asynchronous segment that ended last, if that was after the root's end.
@@ -179,10 +171,15 @@ fn flags_of_waits(
     found.into_iter().filter_map(|(flag, is_set)| is_set.then_some(flag)).collect()
 }
 
-fn flags_of_roots(tree: &TraceTree, tops: &[SpanIdx]) -> Vec<Flag> {
+/// True where nearly all spans hang under a true root.
+pub(super) fn is_covered(tree: &TraceTree, tops: &[SpanIdx]) -> bool {
     let covered = tops.iter().filter(|top| tree.parents[**top] == Parent::Root).count();
+    covered * 100 >= tops.len() * LEAST_COVERAGE
+}
+
+fn flags_of_roots(tree: &TraceTree, tops: &[SpanIdx]) -> Vec<Flag> {
     let roots = tree.parents.iter().filter(|parent| **parent == Parent::Root).count();
-    let is_incomplete = covered * 100 < tops.len() * LEAST_COVERAGE;
+    let is_incomplete = !is_covered(tree, tops);
     let found = [(Flag::Incomplete, is_incomplete), (Flag::SeveralRoots, roots > 1)];
     found.into_iter().filter_map(|(flag, is_set)| is_set.then_some(flag)).collect()
 }

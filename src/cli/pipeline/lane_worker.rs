@@ -288,10 +288,10 @@ impl Sink {
             latest: nanos(last),
             latest_call: nanos(last.saturating_add(self.life_ms)),
             tail_minute: part.tail_minute,
+            is_cut: part.is_cut,
         };
         let (analyzer, timings) = (&mut self.analyzer, self.timings.as_deref());
         let mut facts = timed(timings, Stage::Analyze, || analyzer.analyze(part.trace, part.spans, scope));
-        facts.is_cut = part.is_cut;
         facts.duplicates = if part.is_cut { 0 } else { facts.duplicates + part.copies };
         facts
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::Analyzer;
+use crate::analyze::Analyzer;
 use crate::config::Config;
 use crate::model::time::NANOS_PER_MILLI;
 use crate::model::{Span, SpanId, SpanKind, Symbols};

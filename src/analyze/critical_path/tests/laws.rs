@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::Analyzer;
-use super::*;
+use super::super::*;
+use crate::analyze::{Analyzer, CallPath, Scope};
 use crate::config::Config;
-use crate::model::{Resource, ResourceId, Span, SpanId, SpanKind, Symbols};
+use crate::model::{NodeId, Resource, ResourceId, Span, SpanId, SpanKind, Symbols, TraceId};
 
 const MS: u64 = 1_000_000;
 const HOSTS: usize = 3;
@@ -97,6 +97,41 @@ fn times(path: &CriticalPath) -> BTreeMap<(SpanId, SectionKind), u64> {
     times
 }
 
+/// Nanoseconds by node: own ones of services, those of gaps all together; and those of retries.
+type Sums = (BTreeMap<NodeId, u64>, u64, u64);
+
+fn sums_of_sections(path: &CriticalPath) -> Sums {
+    let (mut own, mut gaps, mut retries) = Sums::default();
+    for section in &path.response {
+        match section.kind {
+            SectionKind::Gap(_) => gaps += section.duration_ns(),
+            _ => *own.entry(section.node).or_default() += section.duration_ns(),
+        }
+        retries += if section.is_retry { section.duration_ns() } else { 0 };
+    }
+    (own, gaps, retries)
+}
+
+fn sums_of_places(path: &CallPath) -> Sums {
+    let (mut own, mut gaps, mut retries) = Sums::default();
+    for place in &path.places {
+        if place.exclusive_ns > 0 {
+            *own.entry(place.node).or_default() += place.exclusive_ns;
+        }
+        gaps += place.gap_ns;
+        retries += place.retry_ns;
+    }
+    (own, gaps, retries)
+}
+
+/// The path of the first span, which is the only root; `None` where too much hangs under no root.
+fn call_path(symbols: &Arc<Symbols>, spans: Vec<Span>) -> Option<CallPath> {
+    let mut analyzer = Analyzer::new(symbols.clone(), &Config::default());
+    let facts = analyzer.analyze(TraceId(1), spans, Scope::WHOLE);
+    assert_eq!(facts.flows.len(), 1);
+    facts.flows.into_iter().next().unwrap().path
+}
+
 fn assert_tiled(sections: &[Section]) {
     assert!(sections.iter().all(|section| section.start < section.end));
     assert!(sections.windows(2).all(|pair| pair[0].end == pair[1].start));
@@ -110,7 +145,14 @@ proptest! {
         let spans = messy(&symbols, &draws);
         // The first span is the only root.
         let (start, end) = (spans[0].start, spans[0].end);
+        let of_calls = call_path(&symbols, spans.clone());
         let path = analyze(&symbols, spans);
+        prop_assert_eq!(of_calls.is_none(), path.flags.contains(&Flag::Incomplete));
+        if let Some(of_calls) = of_calls {
+            let total: u64 = of_calls.places.iter().map(|place| place.exclusive_ns + place.gap_ns).sum();
+            prop_assert_eq!(total, end - start);
+            prop_assert_eq!(sums_of_places(&of_calls), sums_of_sections(&path));
+        }
         assert_tiled(&path.response);
         prop_assert_eq!(path.response.first().map_or(start, |first| first.start), start);
         prop_assert_eq!(path.response.last().map_or(start, |last| last.end), end);
@@ -131,7 +173,7 @@ proptest! {
     ) {
         let symbols = Symbols::new(10_000);
         let spans = messy(&symbols, &draws);
-        let expected = analyze(&symbols, spans.clone());
+        let expected = (analyze(&symbols, spans.clone()), call_path(&symbols, spans.clone()));
         // All once, in any order, and some twice.
         let mut seen = vec![false; spans.len()];
         let mut shuffled = Vec::new();
@@ -140,7 +182,7 @@ proptest! {
                 shuffled.push(spans[idx].clone());
             }
         }
-        prop_assert_eq!(analyze(&symbols, shuffled), expected);
+        prop_assert_eq!((analyze(&symbols, shuffled.clone()), call_path(&symbols, shuffled)), expected);
     }
 
     #[test]
@@ -151,6 +193,7 @@ proptest! {
         let symbols = Symbols::new(10_000);
         let spans = calls(&symbols, &draws);
         let expected = analyze(&symbols, spans.clone());
+        let of_calls = call_path(&symbols, spans.clone());
         prop_assert_eq!(&expected.flags, &[]);
         let hosts: Vec<ResourceId> =
             (0..HOSTS).map(|host| resource(&symbols, &format!("service-{host}"), host)).collect();
@@ -160,6 +203,7 @@ proptest! {
             span.start = span.start.strict_add_signed(offsets[host]);
             span.end = span.end.strict_add_signed(offsets[host]);
         }
+        prop_assert_eq!(call_path(&symbols, moved.clone()), of_calls);
         prop_assert_eq!(times(&analyze(&symbols, moved)), times(&expected));
     }
 }

@@ -1,10 +1,14 @@
 //! Critical paths as tables: a trace, one span a line, and the sections that come out, times in milliseconds.
 
+mod call_paths;
+mod laws;
+mod oracle;
+
 use std::sync::Arc;
 
-use super::super::Analyzer;
-use super::super::fixture::spans_after;
 use super::*;
+use crate::analyze::Analyzer;
+use crate::analyze::fixture::spans_after;
 use crate::config::Config;
 use crate::model::{Span, SpanId, SpanKind, Symbols};
 
