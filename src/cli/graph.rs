@@ -11,6 +11,7 @@ use super::{Failure, Outcome};
 use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
+use crate::export::svg::{SvgOptions, to_svg};
 use crate::export::text::{TextOptions, to_text};
 use crate::export::{Freshness, graph_document, json};
 use crate::model::Minute;
@@ -96,6 +97,8 @@ enum Format {
     Json,
     /// Graphviz
     Dot,
+    /// A picture, drawn without Graphviz
+    Svg,
     /// A table
     Text,
 }
@@ -246,6 +249,7 @@ fn print(document: &GraphDocument, args: &Args) -> Outcome {
     let text = match args.format.unwrap_or(default) {
         Format::Json => json::to_json(document, true) + "\n",
         Format::Dot => to_dot(document, &DotOptions::default()),
+        Format::Svg => to_svg(document, &SvgOptions::default()),
         Format::Text => {
             let width = if is_terminal { super::terminal_width() } else { None };
             to_text(document, &TextOptions { width, colour: is_terminal, limit: args.limit })

@@ -5,7 +5,7 @@
 //! Statements follow the document's order, so equal documents give equal bytes.
 
 mod edges;
-mod look;
+pub(super) mod look;
 mod quote;
 
 use std::collections::BTreeMap;
@@ -16,12 +16,10 @@ use graphviz_rust::printer::{DotPrinter, PrinterContext};
 use self::quote::Quoted;
 use super::completeness::{concerns, range_words};
 use super::document::{GraphDocument, NodeDocument};
-use super::name::{clip, visible};
-use super::number;
-use super::severity::share;
+use super::words::{Clusters, cluster_words, node_facts, node_label, size_words};
 
-/// Names are cut to this many columns in a label; the tooltip has them whole.
-const LABEL_COLUMNS: usize = 44;
+/// Above so many edges labels hide more than they say, and dot becomes slow.
+const MOST_LABELLED_EDGES: usize = 60;
 
 /// Which edges carry their numbers as a label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +31,17 @@ pub enum EdgeLabels {
     On,
     /// None.
     Off,
+}
+
+impl EdgeLabels {
+    /// Whether they are shown on a graph of so many edges.
+    pub(super) fn are_on(self, edges: usize) -> bool {
+        match self {
+            EdgeLabels::Auto => edges <= MOST_LABELLED_EDGES,
+            EdgeLabels::On => true,
+            EdgeLabels::Off => false,
+        }
+    }
 }
 
 /// How the graph shall be drawn.
@@ -64,12 +73,7 @@ pub fn to_dot(graph: &GraphDocument, options: &DotOptions) -> String {
 }
 
 fn caption(graph: &GraphDocument) -> Vec<String> {
-    let counts = format!(
-        "{} nodes, {} edges",
-        number::count(graph.nodes.len() as u64),
-        number::count(graph.edges.len() as u64)
-    );
-    let mut lines = vec![format!("{} · {counts}", range_words(&graph.range))];
+    let mut lines = vec![format!("{} · {}", range_words(&graph.range), size_words(graph))];
     lines.extend(concerns(&graph.completeness));
     if !graph.edges.is_empty() {
         lines.push(look::LEGEND.to_owned());
@@ -77,54 +81,31 @@ fn caption(graph: &GraphDocument) -> Vec<String> {
     lines
 }
 
-/// Services stand in the cluster of their namespace; what many namespaces may share stands outside.
 fn push_nodes(stmts: &mut Vec<Stmt>, graph: &GraphDocument) {
-    let services = || graph.nodes.iter().filter(|node| node.kind == "service");
-    let first = services().next().map(|node| &node.environment);
-    let has_many_environments = services().any(|node| Some(&node.environment) != first);
+    let known = Clusters::of(graph);
     let mut clusters: BTreeMap<[&str; 2], Vec<Stmt>> = BTreeMap::new();
     for node in &graph.nodes {
-        let environment = if has_many_environments { node.environment.as_str() } else { "" };
-        let cluster = [node.namespace.as_str(), environment];
         let stmt = node_stmt(node);
-        if node.kind == "service" && cluster != ["", ""] {
-            clusters.entry(cluster).or_default().push(stmt);
-        } else {
-            stmts.push(stmt);
+        match known.cluster(node) {
+            Some(cluster) => clusters.entry(cluster).or_default().push(stmt),
+            None => stmts.push(stmt),
         }
     }
     stmts.extend(clusters.into_iter().map(|(cluster, members)| cluster_stmt(cluster, members)));
 }
 
 fn cluster_stmt(cluster: [&str; 2], members: Vec<Stmt>) -> Stmt {
-    let words: Vec<&str> = cluster.into_iter().filter(|part| !part.is_empty()).collect();
-    let label = clip(&visible(&words.join(" · ")), LABEL_COLUMNS).into_owned();
-    let mut stmts = vec![Stmt::Attribute(Quoted::centred(&[label]).attribute("label"))];
+    let mut stmts = vec![Stmt::Attribute(Quoted::centred(&[cluster_words(cluster)]).attribute("label"))];
     stmts.extend(look::of_cluster().into_iter().map(Stmt::Attribute));
     stmts.extend(members);
     Stmt::Subgraph(Subgraph { id: Quoted::cluster(cluster).into_id(), stmts })
 }
 
 fn node_stmt(node: &NodeDocument) -> Stmt {
-    let mut label = vec![clip(&visible(&node.name), LABEL_COLUMNS).into_owned()];
-    label.extend(node.operation.as_deref().map(|text| clip(&visible(text), LABEL_COLUMNS).into_owned()));
-    let mut attributes = vec![Quoted::centred(&label).attribute("label")];
+    let mut attributes = vec![Quoted::centred(&node_label(node)).attribute("label")];
     attributes.extend(look::of_node(node));
-    attributes.push(Quoted::centred(&node_tooltip(node)).attribute("tooltip"));
+    attributes.push(Quoted::centred(&node_facts(node)).attribute("tooltip"));
     Stmt::Node(Node { id: NodeId(Quoted::id(&node.id).into_id(), None), attributes })
-}
-
-fn node_tooltip(node: &NodeDocument) -> Vec<String> {
-    let mut lines = vec![node.id.clone()];
-    if !node.versions.is_empty() {
-        lines.push(format!("versions: {}", node.versions.join(", ")));
-    }
-    lines.extend(node.team.as_ref().map(|team| format!("team: {team}")));
-    if node.requests > 0 {
-        let errors = number::percent(share(node.errors, node.requests));
-        lines.push(format!("{} requests · {errors} err", number::count(node.requests)));
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -18,6 +18,48 @@ pub(super) fn assert_golden(path: &str, actual: &str) {
     assert!(actual == expected, "{path} differs (UPDATE_GOLDEN=1 rewrites it); now it is:\n{actual}");
 }
 
+/// Fails unless the text is XML as our pictures need it: balanced tags, quoted attributes, only the five entities
+/// of XML, no character that XML lacks.
+pub(super) fn assert_well_formed(xml: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = xml;
+    while let Some(at) = rest.find('<') {
+        check_text(&rest[..at]);
+        let end = at + rest[at..].find('>').expect("a tag ends");
+        let tag = &rest[at + 1..end];
+        rest = &rest[end + 1..];
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "closes another: {xml}");
+            continue;
+        }
+        let is_closed = tag.ends_with('/');
+        let tag = tag.trim_end_matches('/');
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        assert!(name.chars().all(|c| c.is_ascii_lowercase()), "tag {name}");
+        let parts: Vec<&str> = attributes.split('"').collect();
+        assert!(parts.len() % 2 == 1, "quotes of {tag}");
+        for pair in parts[..parts.len() - 1].chunks(2) {
+            let key = pair[0].trim().strip_suffix('=').expect("an attribute has a value");
+            assert!(key.chars().all(|c| c.is_ascii_alphabetic() || "-:".contains(c)), "attribute {key}");
+            check_text(pair[1]);
+        }
+        if !is_closed {
+            open.push(name);
+        }
+    }
+    check_text(rest);
+    assert!(open.is_empty(), "left open: {open:?}");
+}
+
+fn check_text(text: &str) {
+    for (at, _) in text.match_indices('&') {
+        let known = ["&amp;", "&lt;", "&gt;", "&quot;", "&apos;"];
+        assert!(known.iter().any(|entity| text[at..].starts_with(entity)), "entity: {text}");
+    }
+    let is_bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{fffe}' | '\u{ffff}' | '<');
+    assert!(!text.contains(is_bad), "character: {text:?}");
+}
+
 /// A quarter of an hour, answered at its end.
 pub(super) fn range() -> RangeDocument {
     RangeDocument {

@@ -10,8 +10,11 @@ pub mod schema;
 
 pub mod dot;
 pub mod json;
+pub mod layout;
+pub mod river;
 pub mod sealed;
 pub mod store;
+pub mod svg;
 pub mod text;
 pub mod timeline;
 
@@ -21,6 +24,7 @@ mod completeness;
 mod name;
 mod severity;
 mod table;
+mod words;
 
 #[cfg(test)]
 mod fixture;

@@ -8,14 +8,9 @@ use graphviz_rust::printer::{DotPrinter, PrinterContext};
 use hashbrown::HashMap;
 
 use super::quote::{Escaped, Quoted};
-use super::{EdgeLabels, LABEL_COLUMNS, look};
+use super::{EdgeLabels, look};
 use crate::export::document::{EdgeDocument, GraphDocument};
-use crate::export::name::{clip, visible};
-use crate::export::number;
-use crate::export::severity::share;
-
-/// Above so many edges labels hide more than they say, and dot becomes slow.
-const MOST_LABELLED_EDGES: usize = 60;
+use crate::export::words::{edge_numbers, via_words};
 
 /// A node as its edges need it.
 struct End {
@@ -41,11 +36,7 @@ pub(super) fn print(
     graph: &GraphDocument,
     labels: EdgeLabels,
 ) {
-    let is_labelled = match labels {
-        EdgeLabels::Auto => graph.edges.len() <= MOST_LABELLED_EDGES,
-        EdgeLabels::On => true,
-        EdgeLabels::Off => false,
-    };
+    let is_labelled = labels.are_on(graph.edges.len());
     let ends = ends_by_id(graph);
     let seconds = graph.range.seconds();
     let [arrow, dot] = [" → ", " · "].map(|text| Escaped::numbers(text.to_owned()));
@@ -76,25 +67,8 @@ fn ends_by_id(graph: &GraphDocument) -> HashMap<&str, End> {
 }
 
 fn edge_label(edge: &EdgeDocument, numbers: &Escaped) -> Quoted {
-    let Some((first, rest)) = edge.via.split_first() else { return Quoted::lines(&[&[numbers]]) };
-    let more = if rest.is_empty() { String::new() } else { format!(" +{}", rest.len()) };
-    let via = Escaped::text(&format!("via {}{more}", clip(&visible(first), LABEL_COLUMNS)));
-    Quoted::lines(&[&[&via], &[numbers]])
-}
-
-/// `12.3/s · 1.2 % err · p95 34 ms`; what is not known or nothing is left out.
-fn edge_numbers(edge: &EdgeDocument, seconds: Option<f64>) -> String {
-    if !edge.joined {
-        return "not joined".to_owned();
+    match via_words(edge) {
+        Some(via) => Quoted::lines(&[&[&Escaped::text(&via)], &[numbers]]),
+        None => Quoted::lines(&[&[numbers]]),
     }
-    let rate = number::seen_rate(edge.calls, edge.calls_adjusted, seconds);
-    let mut text = rate.unwrap_or_else(|| format!("{} calls", number::count(edge.calls)));
-    if edge.errors.either > 0 {
-        let errors = number::percent(share(edge.errors.either, edge.calls));
-        text.extend([" · ", &errors, " err"]);
-    }
-    if let Some(p95) = edge.seen_latency().p95 {
-        text.extend([" · p95 ", &number::millis(p95)]);
-    }
-    text
 }

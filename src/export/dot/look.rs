@@ -131,7 +131,7 @@ fn error_colour(severity: Severity) -> &'static str {
 }
 
 /// Points by powers of ten: 1 call 0.8, a thousand 2.6, a million 4.4.
-fn line_width(calls: u64) -> f64 {
+pub(in crate::export) fn line_width(calls: u64) -> f64 {
     (0.8 + 0.6 * (calls.max(1) as f64).log10()).min(6.0)
 }
 

@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::export::fixture::{any_graph, any_name, assert_golden, collapsed, edge, graph, node, shop};
+use crate::export::name::{clip, visible};
+use crate::export::words::LABEL_COLUMNS;
 
 /// Lays the graph out and gives it back as Graphviz understood it.
 fn draw(dot: &str) -> Value {

@@ -1,0 +1,194 @@
+//! A graph document as a picture: SVG, laid out and drawn without Graphviz, for browsers and wikis.
+//!
+//! Shapes, colours and words are those of the DOT export.
+//! It follows the reader's light or dark setting; every node and edge has its numbers as a title.
+//! Equal documents give equal bytes, in whatever order they list nodes and edges.
+
+mod edges;
+mod legend;
+mod nodes;
+pub(super) mod paper;
+
+pub(super) use self::edges::arrow;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+
+use self::paper::{MARGIN, Rule, fitted, head, push, sheet};
+use super::completeness::{concerns, range_words};
+use super::document::{EdgeDocument, GraphDocument, NodeDocument};
+use super::dot::EdgeLabels;
+use super::layout;
+use super::words::{Clusters, cluster_words, node_label, size_words};
+
+/// How a graph shall be drawn.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SvgOptions {
+    /// Which edges carry their numbers as a label; titles have them always.
+    pub labels: EdgeLabels,
+    /// The critical paths drawn on it: width is time through an edge, colour its effective number of flows.
+    pub critical: Option<CriticalOverlay>,
+    /// Nodes link to this prefix with their percent-encoded id, as `/api/v1/graph.svg?focus=`.
+    pub node_href: Option<String>,
+}
+
+/// What is known of critical paths on a graph, by ids of nodes and by (caller, callee) of edges.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CriticalOverlay {
+    /// Nodes that lie on critical paths.
+    pub nodes: BTreeMap<String, OnPath>,
+    /// Edges that do.
+    pub edges: BTreeMap<(String, String), OnPath>,
+    /// Edges to mark: the critical path of one flow.
+    pub marked: BTreeSet<(String, String)>,
+}
+
+/// What lies on the critical paths of flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OnPath {
+    /// Flows on whose critical path it lies.
+    pub flows: u64,
+    /// Its share of all critical time, 0 to 1.
+    pub share: f64,
+    /// Breadth and weight in one number.
+    pub score: f64,
+    /// Effective number of flows, from 1.
+    pub neff: f64,
+    /// Critical time that passes through it, in any unit; the widest edge has the most.
+    pub through: f64,
+}
+
+impl CriticalOverlay {
+    fn edge(&self, edge: &EdgeDocument) -> Option<&OnPath> {
+        self.edges.get(&(edge.caller.clone(), edge.callee.clone()))
+    }
+
+    fn is_marked(&self, edge: &EdgeDocument) -> bool {
+        self.marked.contains(&(edge.caller.clone(), edge.callee.clone()))
+    }
+}
+
+/// A document in its order, with what it may lack.
+struct Scene<'a> {
+    graph: &'a GraphDocument,
+    options: &'a SvgOptions,
+    /// By id.
+    nodes: Vec<&'a NodeDocument>,
+    /// By caller, callee, protocol and async; those whose ends the document lacks are left out.
+    edges: Vec<(&'a EdgeDocument, usize, usize)>,
+    /// Namespaces are shown where there are several.
+    grouping: Option<Clusters>,
+    has_labels: bool,
+    /// Most critical time through any edge.
+    most_through: f64,
+}
+
+/// Draws a graph as SVG.
+pub fn to_svg(graph: &GraphDocument, options: &SvgOptions) -> String {
+    let scene = Scene::new(graph, options);
+    let layout = layout::lay_out(&scene.layout_graph());
+    let (mut body, top, right) = head(&scene.heading(), &scene.sub(), &concerns(&graph.completeness));
+    push(&mut body, format_args!("<g transform=\"translate({MARGIN} {top})\">\n"));
+    edges::push_edges(&mut body, &scene, &layout);
+    nodes::push_nodes(&mut body, &scene, &layout);
+    edges::push_labels(&mut body, &scene, &layout);
+    body.push_str("</g>\n");
+    let width = (layout.width + 2.0 * MARGIN).max(right + MARGIN).max(LEAST_WIDTH);
+    let below = top + layout.height + MARGIN;
+    let height = legend::push_legend(&mut body, &scene, width, below);
+    sheet((width, height), &format!("{}: {}", scene.heading(), scene.sub()), &rules(), &body)
+}
+
+/// Pixels; the legend needs some room.
+const LEAST_WIDTH: f64 = 560.0;
+/// Above so many edges the picture says how to get a smaller one.
+const HARD_TO_READ: usize = 600;
+/// Above so many nodes labels are cut to `SHORT_LABEL` pixels; titles have them whole.
+const MANY_NODES: usize = 150;
+const SHORT_LABEL: f64 = 140.0;
+
+fn rules() -> Vec<Rule> {
+    let mut rules: Vec<Rule> = nodes::RULES.into_iter().collect();
+    rules.extend(edges::RULES);
+    rules
+}
+
+impl<'a> Scene<'a> {
+    fn new(graph: &'a GraphDocument, options: &'a SvgOptions) -> Scene<'a> {
+        let mut nodes: Vec<&NodeDocument> = graph.nodes.iter().collect();
+        nodes.sort_by(|a, b| a.id.cmp(&b.id));
+        let places: HashMap<&str, usize> =
+            nodes.iter().enumerate().map(|(index, node)| (node.id.as_str(), index)).collect();
+        let place = |id: &str| places.get(id).copied();
+        let known = |edge: &'a EdgeDocument| Some((edge, place(&edge.caller)?, place(&edge.callee)?));
+        let mut edges: Vec<_> = graph.edges.iter().filter_map(known).collect();
+        edges.sort_by_key(|(edge, from, to)| (*from, *to, &edge.protocol, edge.is_async));
+        let grouping = Clusters::of(graph);
+        let groups: BTreeSet<[&str; 2]> = nodes.iter().filter_map(|node| grouping.cluster(node)).collect();
+        let through = options.critical.iter().flat_map(|overlay| overlay.edges.values());
+        Scene {
+            graph,
+            options,
+            has_labels: options.labels.are_on(edges.len()),
+            nodes,
+            edges,
+            grouping: Some(grouping).filter(|_| groups.len() > 1),
+            most_through: through.map(|on_path| on_path.through).fold(0.0, f64::max),
+        }
+    }
+
+    fn heading(&self) -> String {
+        let level = match self.graph.level.as_str() {
+            "operation" => "Operations",
+            "namespace" => "Namespaces",
+            _ => "Services",
+        };
+        if self.options.critical.is_some() {
+            format!("{level}, dependencies and critical paths")
+        } else {
+            format!("{level} and their dependencies")
+        }
+    }
+
+    fn sub(&self) -> String {
+        let filters = self.graph.filter.iter().map(|(key, value)| format!(" · {key} {value}"));
+        let filters: String = filters.collect();
+        let hint =
+            if self.edges.len() > HARD_TO_READ { " · fewer: level namespace, or a focus" } else { "" };
+        format!("{} · {}{filters}{hint}", range_words(&self.graph.range), size_words(self.graph))
+    }
+
+    /// Name, operation and namespace of a node, a line each; shorter where there are many nodes.
+    fn label(&self, node: &NodeDocument) -> Vec<String> {
+        let mut label = node_label(node);
+        label.extend(self.grouping.as_ref().and_then(|grouping| grouping.cluster(node)).map(cluster_words));
+        if self.nodes.len() > MANY_NODES {
+            label = label.iter().map(|line| fitted(line, nodes::FONT_SIZE, SHORT_LABEL)).collect();
+        }
+        label
+    }
+
+    fn layout_graph(&self) -> layout::Graph {
+        let node = |node: &&NodeDocument| {
+            let (width, height) = nodes::size(&node.kind, &self.label(node));
+            layout::Node { key: node.id.clone(), width, height }
+        };
+        let seconds = self.graph.range.seconds();
+        let edge = |(edge, from, to): &(&EdgeDocument, usize, usize)| layout::Edge {
+            key: format!("{} {}", edge.protocol, edge.is_async),
+            from: *from,
+            to: *to,
+            weight: edge.calls,
+            thickness: edges::thickness(self, edge),
+            label: self.has_labels.then(|| edges::label_size(edge, seconds)),
+        };
+        layout::Graph {
+            nodes: self.nodes.iter().map(node).collect(),
+            edges: self.edges.iter().map(edge).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

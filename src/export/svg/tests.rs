@@ -1,0 +1,124 @@
+//! Pictures as agreed, and as XML whatever the names are.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::export::fixture::{
+    any_graph, assert_golden, assert_well_formed, collapsed, edge, graph, node, shop,
+};
+
+fn critical(document: &GraphDocument) -> CriticalOverlay {
+    let on_path = OnPath { flows: 4, share: 0.12, score: 0.69, neff: 4.3, through: 90.0 };
+    let ends = |at: usize| (document.edges[at].caller.clone(), document.edges[at].callee.clone());
+    let mut overlay = CriticalOverlay::default();
+    overlay.edges.insert(ends(0), on_path);
+    overlay.edges.insert(ends(1), OnPath { flows: 1, neff: 1.0, score: 0.0, through: 10.0, ..on_path });
+    overlay.nodes.insert(ends(0).1, on_path);
+    overlay.marked.insert(ends(0));
+    overlay
+}
+
+#[test]
+fn small_graphs_are_drawn_as_agreed() {
+    let shop = shop();
+    let with_paths = SvgOptions {
+        critical: Some(critical(&shop)),
+        node_href: Some("/api/v1/graph.svg?level=service&focus=".into()),
+        ..SvgOptions::default()
+    };
+    for (path, document, options) in [
+        ("tests/golden/graph-shop.svg", &shop, &SvgOptions::default()),
+        ("tests/golden/graph-critical.svg", &shop, &with_paths),
+        ("tests/golden/graph-collapsed.svg", &collapsed(), &SvgOptions::default()),
+    ] {
+        let svg = to_svg(document, options);
+        assert_well_formed(&svg);
+        assert_golden(path, &svg);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_document_is_drawn_as_xml_with_all_its_names(document in any_graph()) {
+        let svg = to_svg(&document, &SvgOptions { labels: EdgeLabels::On, ..SvgOptions::default() });
+        assert_well_formed(&svg);
+        for node in &document.nodes {
+            prop_assert!(svg.contains(&format!("<title>{}", paper::escaped(&node.id))), "{}", node.id);
+        }
+        prop_assert_eq!(svg.matches("<g class=\"n").count() >= document.nodes.len(), true);
+        prop_assert_eq!(svg.matches(" · Neff ").count(), 0);
+    }
+
+    #[test]
+    fn the_order_of_the_document_changes_nothing(document in any_graph(), seed in any::<u64>()) {
+        // Equal edges are told apart by nothing: one of each.
+        let mut document = document;
+        document.edges.sort_by(|a, b| (&a.caller, &a.callee, &a.protocol, a.is_async).cmp(&(&b.caller, &b.callee, &b.protocol, b.is_async)));
+        document.edges.dedup_by(|a, b| (&a.caller, &a.callee, &a.protocol, a.is_async) == (&b.caller, &b.callee, &b.protocol, b.is_async));
+        let mut other = document.clone();
+        let nodes = other.nodes.len().max(1);
+        other.nodes.rotate_left(seed as usize % nodes);
+        other.edges.reverse();
+        prop_assert_eq!(to_svg(&document, &SvgOptions::default()), to_svg(&other, &SvgOptions::default()));
+    }
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let evil = "</title><script>alert(1)</script>\"'&\u{202e}";
+    let [a, b] = [node("service", evil, evil), node("database", "b", "")];
+    let mut call = edge(&a, &b, evil, [10, 1], 1.0);
+    call.via = vec![evil.to_owned()];
+    let mut document = graph(vec![a, b], vec![call]);
+    document.filter.insert("env".into(), evil.into());
+    document.completeness.notes.push(evil.into());
+    let options = SvgOptions { node_href: Some("javascript:\"><script>".into()), ..SvgOptions::default() };
+    let svg = to_svg(&document, &options);
+    assert_well_formed(&svg);
+    assert!(!svg.contains("<script") && !svg.contains('\u{202e}'), "{svg}");
+}
+
+#[test]
+fn labels_end_where_they_would_be_too_many() {
+    let [a, b] = ["a", "b"].map(|name| node("service", name, ""));
+    let labelled = |edges: usize, labels: EdgeLabels| {
+        let edges = (0..edges).map(|n| edge(&a, &b, &format!("p{n:03}"), [1, 0], 1.0)).collect();
+        let document = graph(vec![a.clone(), b.clone()], edges);
+        to_svg(&document, &SvgOptions { labels, ..SvgOptions::default() }).contains("class=\"t halo")
+    };
+    let cases = [
+        (60, EdgeLabels::Auto, true),
+        (61, EdgeLabels::Auto, false),
+        (61, EdgeLabels::On, true),
+        (1, EdgeLabels::Off, false),
+    ];
+    for (edges, labels, expected) in cases {
+        assert_eq!(labelled(edges, labels), expected, "{edges} {labels:?}");
+    }
+}
+
+#[test]
+fn namespaces_are_shown_where_there_are_several() {
+    let nodes = vec![node("service", "cart", "shop"), node("service", "pay", "shop")];
+    let shown = |nodes: &Vec<NodeDocument>| to_svg(&graph(nodes.clone(), Vec::new()), &SvgOptions::default());
+    assert!(!shown(&nodes).contains(">shop</text>"));
+    let mut nodes = nodes;
+    nodes[1].namespace = "money".into();
+    assert!(shown(&nodes).contains(">shop</text>") && shown(&nodes).contains(">money</text>"));
+}
+
+#[test]
+fn labels_are_cut_where_there_are_many_nodes() {
+    let name = "a-service-with-a-name-that-goes-on-and-on";
+    let nodes =
+        |count: usize| (0..count).map(|at| node("service", &format!("{name}-{at}"), "")).collect::<Vec<_>>();
+    assert!(
+        to_svg(&graph(nodes(150), Vec::new()), &SvgOptions::default()).contains(&format!(">{name}-0</text>"))
+    );
+    let many = to_svg(&graph(nodes(151), Vec::new()), &SvgOptions::default());
+    assert!(
+        !many.contains(&format!(">{name}-0</text>")) && many.contains(&format!("<title>service:{name}-0@"))
+    );
+}
