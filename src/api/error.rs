@@ -69,9 +69,8 @@ impl ApiError {
             ApiError::Query(
                 QueryError::RolledUp { .. } | QueryError::NotKept { .. } | QueryError::Damaged { .. },
             ) => StatusCode::GONE,
-            ApiError::Query(QueryError::UnknownFocus { .. }) | ApiError::UnknownEndpoint { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            ApiError::Query(QueryError::UnknownFocus { .. } | QueryError::UnknownFlow { .. })
+            | ApiError::UnknownEndpoint { .. } => StatusCode::NOT_FOUND,
             ApiError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
             ApiError::Busy | ApiError::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -86,6 +85,7 @@ impl ApiError {
             ApiError::Parameter { code, .. } => code,
             ApiError::Query(QueryError::EmptyRange { .. }) => "empty_range",
             ApiError::Query(QueryError::UnknownFocus { .. }) => "unknown_focus",
+            ApiError::Query(QueryError::UnknownFlow { .. }) => "unknown_flow",
             ApiError::Query(QueryError::BeyondAsOf { .. }) => "beyond_as_of",
             ApiError::Query(QueryError::NotSealed { .. }) => "not_sealed",
             ApiError::Query(QueryError::RolledUp { .. }) => "rolled_up",

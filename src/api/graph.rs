@@ -13,11 +13,13 @@ use super::state::{AppState, now_ms};
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
 use crate::export::json;
+use crate::export::svg::{SvgOptions, to_svg};
 use crate::model::UnixNanos;
 use crate::model::time::NANOS_PER_MILLI;
 
 pub(super) const JSON: &str = "application/json";
 const DOT: &str = "text/vnd.graphviz";
+pub(super) const SVG: &str = "image/svg+xml";
 
 /// The dependency graph of a time range, as JSON or DOT by `Accept`.
 #[utoipa::path(
@@ -93,6 +95,28 @@ pub(super) async fn graph_dot(
     answer(state, &headers, &uri, DOT, true).await
 }
 
+/// The dependency graph of a time range as a picture.
+#[utoipa::path(
+    get, path = "/api/v1/graph.svg", tag = "graph",
+    params(ScopeParams, GraphParams, DotParams),
+    responses(
+        (status = 200, description = "The picture", body = String, content_type = "image/svg+xml"),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 404, description = "No node has the name of the focus", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn graph_svg(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    answer(state, &headers, &uri, SVG, true).await
+}
+
 async fn answer(
     state: AppState,
     headers: &HeaderMap,
@@ -117,6 +141,7 @@ async fn answer(
 fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {
     match media_type {
         DOT => to_dot(document, &DotOptions { labels }),
+        SVG => to_svg(document, &SvgOptions { labels, ..SvgOptions::default() }),
         _ => json::to_json(document, false),
     }
 }

@@ -6,6 +6,7 @@
 
 mod accept;
 mod conditional;
+mod critical_paths;
 mod error;
 mod flows;
 mod graph;
@@ -25,7 +26,7 @@ mod words;
 mod tests;
 
 pub use instant::parse_instant;
-pub use params::parse_graph_query;
+pub use params::{parse_graph_query, parse_path_query};
 pub use readiness::{Observation, Readiness, ReadinessDocument, Verdict};
 pub use router::{REQUEST_TIMEOUT, router, serve};
 pub use state::{Answers, AppState, MAX_QUERIES, Settings};

@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use super::conditional::{self, Keep};
 use super::error::ApiError;
 use super::graph::{JSON, to_json};
-use super::{flows, graph, health, metrics, page, status};
+use super::{critical_paths, flows, graph, health, metrics, page, status};
 
 /// All endpoints; a test compares them with the router.
 #[derive(OpenApi)]
@@ -22,7 +22,11 @@ use super::{flows, graph, health, metrics, page, status};
         graph::graph,
         graph::graph_json,
         graph::graph_dot,
+        graph::graph_svg,
         flows::flows,
+        critical_paths::of_flow,
+        critical_paths::shared,
+        critical_paths::river,
         status::status,
         openapi,
         health::healthz,
@@ -49,6 +53,8 @@ pub(super) async fn openapi(headers: HeaderMap) -> Result<Response, ApiError> {
 pub(super) fn example(name: &str) -> Value {
     let text = match name {
         "graph" => include_str!("examples/graph.json"),
+        "shared_paths" => include_str!("examples/shared_paths.json"),
+        "flow_profile" => include_str!("examples/flow_profile.json"),
         "flows" => include_str!("examples/flows.json"),
         "status" => include_str!("examples/status.json"),
         "ready" => include_str!("examples/ready.json"),

@@ -5,6 +5,7 @@
 //! what is known is read off the structs that also document it.
 
 mod names;
+mod paths;
 
 use std::num::IntErrorKind;
 use std::str::FromStr;
@@ -14,6 +15,10 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::names::{check_names, names, read};
+pub use self::paths::parse_path_query;
+pub(super) use self::paths::{
+    FlowFormatParams, PathFormat, PathParams, SharedFormatParams, SharedParams, flow_path_query, shared_query,
+};
 use super::error::{ApiError, excerpt};
 use super::instant::{parse_instant, parse_window};
 use crate::export::dot::EdgeLabels;

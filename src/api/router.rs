@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::error::{ApiError, excerpt};
 use super::state::AppState;
-use super::{flows, graph, health, metrics, openapi, page, status};
+use super::{critical_paths, flows, graph, health, metrics, openapi, page, status};
 
 /// An answer that takes longer is not waited for.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,13 +44,17 @@ pub async fn serve(
 }
 
 /// Every path with its handler; `/openapi.json` describes the same ones.
-pub(super) fn endpoints() -> [(&'static str, MethodRouter<AppState>); 10] {
+pub(super) fn endpoints() -> [(&'static str, MethodRouter<AppState>); 14] {
     [
         ("/", get(page::page)),
         ("/api/v1/graph", get(graph::graph)),
         ("/api/v1/graph.json", get(graph::graph_json)),
         ("/api/v1/graph.dot", get(graph::graph_dot)),
+        ("/api/v1/graph.svg", get(graph::graph_svg)),
         ("/api/v1/flows", get(flows::flows)),
+        ("/api/v1/flows/{id}/critical-path", get(critical_paths::of_flow)),
+        ("/api/v1/critical-paths/shared", get(critical_paths::shared)),
+        ("/api/v1/critical-paths/river.svg", get(critical_paths::river)),
         ("/api/v1/status", get(status::status)),
         ("/openapi.json", get(openapi::openapi)),
         ("/healthz", get(health::healthz)),

@@ -14,8 +14,11 @@ use super::readiness::{Observation, Readiness, ReadinessDocument};
 use super::status::GraphStatus;
 use crate::config::LaneMode;
 use crate::export::document::{FlowsDocument, GraphDocument};
+use crate::export::flow_profile::FlowProfileDocument;
+use crate::export::river::RiverDocument;
+use crate::export::shared_paths::SharedPathsDocument;
 use crate::model::LogMillis;
-use crate::query::{FlowQuery, GraphQuery, QueryError};
+use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::telemetry::Telemetry;
 
 /// Graphs and flows computed at a time; a further request gets 503 with `Retry-After`.
@@ -34,6 +37,10 @@ pub trait Answers: Send + Sync + 'static {
     fn graph(&self, query: &GraphQuery) -> Result<GraphDocument, QueryError>;
     /// The flows of a range.
     fn flows(&self, query: &FlowQuery) -> Result<FlowsDocument, QueryError>;
+    /// What the flows of a range share on their critical paths, as a list and as a river.
+    fn shared_paths(&self, query: &PathQuery) -> Result<(SharedPathsDocument, RiverDocument), QueryError>;
+    /// Where the requests of one flow wait.
+    fn flow_path(&self, flow: &str, query: &PathQuery) -> Result<FlowProfileDocument, QueryError>;
     /// Size and gaps of the graph; asked for at most twice a second.
     fn status(&self) -> GraphStatus;
 }

@@ -6,11 +6,14 @@ use super::now_nanos;
 use super::pipeline::Shared;
 use crate::api::{Answers, GraphStatus, LimitedBy, MissingRow, StoreStatus};
 use crate::export::document::{FlowsDocument, GraphDocument};
-use crate::export::{Freshness, flows_document, graph_document};
+use crate::export::flow_profile::{FlowProfileDocument, flow_profile_document};
+use crate::export::river::RiverDocument;
+use crate::export::shared_paths::SharedPathsDocument;
+use crate::export::{Freshness, flows_document, graph_document, path_scope, shared_documents};
 use crate::graph::sealed::Width;
 use crate::model::time::{NANOS_PER_MILLI, rfc3339};
 use crate::model::{Minute, NodeId};
-use crate::query::{self, FlowQuery, GraphQuery, QueryError};
+use crate::query::{self, FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::store::HistorySize;
 
 /// Minutes that the status looks back on.
@@ -91,6 +94,18 @@ impl Answers for LiveAnswers {
     fn flows(&self, query: &FlowQuery) -> Result<FlowsDocument, QueryError> {
         let snapshot = query::flows(&self.shared.timeline, query, now_nanos())?;
         Ok(flows_document(&snapshot, &self.freshness()))
+    }
+
+    fn shared_paths(&self, query: &PathQuery) -> Result<(SharedPathsDocument, RiverDocument), QueryError> {
+        let shared = &self.shared;
+        let answer = query::shared_paths(&shared.timeline, query, &shared.config.shared, now_nanos())?;
+        Ok(shared_documents(&answer, &self.freshness()))
+    }
+
+    fn flow_path(&self, flow: &str, query: &PathQuery) -> Result<FlowProfileDocument, QueryError> {
+        let shared = &self.shared;
+        let answer = query::flow_path(&shared.timeline, flow, query, &shared.config.shared, now_nanos())?;
+        Ok(flow_profile_document(&answer.paths, path_scope(&answer, &self.freshness())))
     }
 
     fn status(&self) -> GraphStatus {

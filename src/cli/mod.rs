@@ -16,6 +16,7 @@ mod output;
 mod pipeline;
 mod serve;
 mod simulated;
+mod source;
 mod store;
 
 use std::process::ExitCode;
@@ -46,8 +47,8 @@ enum Command {
     Generate(generate::Args),
     /// Print the graph of trace files, of a store or of a running server.
     Graph(Box<graph::Args>),
-    /// Print what the requests of trace files waited for, instant by instant.
-    CriticalPaths(critical_paths::Args),
+    /// Print what flows share on their critical paths, where the requests of one flow wait, or what one request did.
+    CriticalPaths(Box<critical_paths::Args>),
     /// List, verify and export what a store keeps.
     Store(store::Args),
     /// Measure the whole pipeline in process, from encoded messages held in memory.
@@ -63,7 +64,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Generate(args) => generate::run(args),
         Command::Graph(args) => graph::run(*args),
-        Command::CriticalPaths(args) => critical_paths::run(args),
+        Command::CriticalPaths(args) => critical_paths::run(*args),
         Command::Store(args) => store::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Config(args) => config::run(args),

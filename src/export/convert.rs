@@ -28,7 +28,7 @@ pub struct Freshness {
 
 impl Freshness {
     /// What an answer as of an instant says of itself: what its own minutes know, and nothing of now.
-    fn at(&self, as_of: Option<UnixNanos>) -> Freshness {
+    pub(super) fn at(&self, as_of: Option<UnixNanos>) -> Freshness {
         match as_of {
             Some(now) => Freshness { now, ..Freshness::default() },
             None => self.clone(),
@@ -74,7 +74,7 @@ pub fn flows_document(snapshot: &FlowsSnapshot, freshness: &Freshness) -> FlowsD
     }
 }
 
-fn level_name(level: Level) -> &'static str {
+pub(super) fn level_name(level: Level) -> &'static str {
     match level {
         Level::Operation => "operation",
         Level::Service => "service",
@@ -82,7 +82,7 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-fn range(from: Minute, to: Minute, freshness: &Freshness) -> RangeDocument {
+pub(super) fn range(from: Minute, to: Minute, freshness: &Freshness) -> RangeDocument {
     RangeDocument {
         from: rfc3339(from.start_nanos()),
         to: rfc3339(to.start_nanos()),
@@ -110,7 +110,7 @@ fn filter(query: &GraphQuery) -> BTreeMap<String, String> {
     given.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect()
 }
 
-fn completeness(
+pub(super) fn completeness(
     totals: &Totals,
     dropped: &Dropped,
     provisional_from: Option<Minute>,

@@ -26,7 +26,7 @@ pub fn flows(timeline: &Timeline, query: &FlowQuery, now: UnixNanos) -> Result<F
 }
 
 /// Everything in a range: of sealed minutes alone where `as_of` is given.
-fn read(
+pub(super) fn read(
     timeline: &Timeline,
     range: TimeRange,
     as_of: Option<UnixNanos>,

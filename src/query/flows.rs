@@ -7,7 +7,7 @@ use super::request::FlowQuery;
 use super::snapshot::node_id;
 use crate::graph::{FlowStats, Totals};
 use crate::lane::Dropped;
-use crate::model::{Minute, Symbols, UnixNanos};
+use crate::model::{Minute, Node, Symbols, UnixNanos};
 use crate::store::Reading;
 
 /// The flows of a time range, sorted by id.
@@ -48,18 +48,23 @@ pub struct FlowEntry {
     pub touches: Vec<(String, u64)>,
 }
 
+/// The id of a flow, of the node of its root's service and its name.
+pub(super) fn flow_id(root: &Node, name: &str, symbols: &Symbols) -> String {
+    let text = |symbol| symbols.text(symbol);
+    node_id("flow", &text(root.name), &text(root.namespace), &text(root.environment), name)
+}
+
 /// Answers a question for the flows from what was read.
 pub fn select_flows(reading: &Reading, symbols: &Symbols, query: &FlowQuery) -> FlowsSnapshot {
     let mut flows: Vec<FlowEntry> = Vec::new();
     for (key, stats) in reading.bucket.flows.iter().filter(|(_, stats)| stats.requests > 0) {
         let root = symbols.nodes.get(key.service.0);
         let (namespace, environment) = (symbols.text(root.namespace), symbols.text(root.environment));
-        let is = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| wanted == text);
-        if !is(&query.namespace, &namespace) || !is(&query.environment, &environment) {
+        if !query.is_about(&environment, &namespace) {
             continue;
         }
         let (service, name) = (symbols.text(root.name), symbols.text(key.name));
-        let id = node_id("flow", &service, &namespace, &environment, &name);
+        let id = flow_id(&root, &name, symbols);
         let mut touches: Vec<(String, u64)> = stats
             .touches
             .iter()

@@ -5,6 +5,8 @@ mod answer;
 mod collapse;
 mod flows;
 mod notes;
+mod paths;
+mod profiles;
 mod request;
 mod rollup;
 mod select;
@@ -16,6 +18,7 @@ mod tests;
 
 pub use answer::{flows, graph};
 pub use flows::{FlowEntry, FlowsSnapshot, select_flows};
-pub use request::{Direction, FlowQuery, GraphQuery, Level, QueryError, TimeRange};
+pub use paths::{PathAnswer, flow_path, shared_paths};
+pub use request::{Direction, FlowQuery, GraphQuery, Level, PathQuery, QueryError, TimeRange};
 pub use select::select;
 pub use snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::shared::{SharedOptions, Sort};
+use crate::config::SharedConfig;
 use crate::model::UnixNanos;
 
 /// A time range of a request.
@@ -102,6 +104,45 @@ pub struct FlowQuery {
     pub namespace: Option<String>,
 }
 
+impl FlowQuery {
+    /// True for flows of this environment and namespace.
+    pub(super) fn is_about(&self, environment: &str, namespace: &str) -> bool {
+        let is = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| wanted == text);
+        is(&self.environment, environment) && is(&self.namespace, namespace)
+    }
+}
+
+/// A question for what flows share on their critical paths, or for the critical paths of one of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathQuery {
+    /// Which flows.
+    pub flows: FlowQuery,
+    /// What a node of a path stands for.
+    pub level: Level,
+    /// The order of the list; without one that of the configuration.
+    pub sort: Sort,
+    /// Flows that must share a segment; without a number that of the configuration.
+    pub min_flows: Option<usize>,
+    /// Requests below which a flow is left out; without a number that of the configuration.
+    pub min_requests: Option<u64>,
+    /// Rows listed; without a number 20.
+    pub limit: Option<usize>,
+}
+
+impl PathQuery {
+    /// What counts as shared, with what the configuration says where the question does not.
+    pub(super) fn options(&self, config: &SharedConfig) -> SharedOptions {
+        let usual = SharedOptions::from_config(config);
+        SharedOptions {
+            sort: self.sort,
+            min_flows: self.min_flows.unwrap_or(usual.min_flows),
+            min_requests: self.min_requests.unwrap_or(usual.min_requests),
+            limit: self.limit.unwrap_or(usual.limit),
+            ..usual
+        }
+    }
+}
+
 /// Why a question cannot be answered; every message has the value and the cure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
@@ -169,6 +210,14 @@ pub enum QueryError {
     /// The store cannot be read.
     #[error("the store cannot be read: {0}")]
     Store(String),
+    /// No flow has the id or name asked for.
+    #[error("no flow is called `{flow}` in this range{hint}")]
+    UnknownFlow {
+        /// As given.
+        flow: String,
+        /// `; did you mean …?`, or empty.
+        hint: String,
+    },
     /// No node has the name of the focus.
     #[error("no node is called `{focus}` in this range{hint}")]
     UnknownFocus {

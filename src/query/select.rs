@@ -95,26 +95,33 @@ fn node_entry(
     names: &Names,
     level: Level,
 ) -> NodeEntry {
-    let is_namespace = level == Level::Namespace && node.kind == NodeKind::Service;
-    let (name, operation) = (names.text(node.name), names.text(node.operation));
-    let environment = names.text(node.environment);
-    let namespace = names.text(node.namespace);
-    let (kind, id_namespace) = match is_namespace {
-        true => ("namespace", ""),
-        false => (node.kind.name(), &*namespace),
-    };
+    let operation = names.text(node.operation);
     NodeEntry {
-        id: node_id(kind, &name, id_namespace, &environment, &operation),
+        id: identity(node, names, level),
         kind: node.kind,
-        is_namespace,
+        is_namespace: is_namespace(node, level),
         operation: (level == Level::Operation && !operation.is_empty()).then_some(operation),
-        name,
-        namespace,
-        environment,
+        name: names.text(node.name),
+        namespace: names.text(node.namespace),
+        environment: names.text(node.environment),
         versions,
         requests: stats.requests,
         errors: stats.errors,
     }
+}
+
+/// The id of a node of the answer's level.
+pub(super) fn identity(node: &Node, names: &Names, level: Level) -> String {
+    let text = |symbol| names.text(symbol);
+    let (kind, namespace) = match is_namespace(node, level) {
+        true => ("namespace", Symbol::EMPTY),
+        false => (node.kind.name(), node.namespace),
+    };
+    node_id(kind, &text(node.name), &text(namespace), &text(node.environment), &text(node.operation))
+}
+
+fn is_namespace(node: &Node, level: Level) -> bool {
+    level == Level::Namespace && node.kind == NodeKind::Service
 }
 
 fn matches(node: &Node, names: &Names, query: &GraphQuery) -> bool {

@@ -12,6 +12,7 @@ mod options;
 mod profile;
 mod ranking;
 mod reading;
+mod river;
 mod segments;
 mod tree;
 
@@ -22,4 +23,5 @@ pub use flow_view::{ContextView, FlowView, flow_view};
 pub use on_path::{OnPath, PathNumbers, on_path};
 pub use options::{SharedOptions, Sort};
 pub use profile::{FlowProfile, NodeName, ProfileEntry, Profiles};
+pub use river::{Band, Place, River, RiverFlow, river};
 pub use ranking::{FlowShare, LeftOut, SharedPaths, SharedSegment, Variant, shared_paths};

@@ -1,55 +1,38 @@
-//! `linchpin critical-paths`: what a request waited for, instant by instant.
+//! What one request waited for, instant by instant.
 
-use std::io::IsTerminal;
-
-use super::config::ConfigArgs;
-use super::files;
-use super::output::{self, Format};
-use super::pipeline::Shared;
-use super::{Failure, Outcome};
+use super::super::pipeline::Shared;
+use super::super::{Failure, Outcome, files, output};
+use super::{Args, Format, text_options};
 use crate::analyze::Analyzer;
 use crate::export::critical_path::{CriticalPathDocument, critical_path_document, to_json};
-use crate::export::text::TextOptions;
 use crate::export::timeline::to_timeline;
 use crate::model::{FastMap, Span, TraceId};
 use crate::telemetry::Telemetry;
 
-/// Arguments of `linchpin critical-paths`.
-#[derive(clap::Args)]
-pub(super) struct Args {
-    /// Trace files (OTLP JSON or protobuf, plain or .gz), or `-` for standard input.
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<String>,
-    /// The trace: hex digits of any case, 64 or 128 bits, a UUID or a traceparent.
-    #[arg(long, value_name = "ID")]
-    trace: TraceId,
-    /// Output format; text on a terminal, json elsewhere.
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-    /// Most spans taken from files; above it the command ends instead of filling the memory.
-    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
-    max_spans: u64,
-    #[command(flatten)]
-    config: ConfigArgs,
-}
+const OFFERED: [Format; 2] = [Format::Text, Format::Json];
 
-pub(super) fn run(args: Args) -> Outcome {
-    let loaded = args.config.loader().load().map_err(Failure::Config)?;
+pub(super) fn run(trace: TraceId, args: &Args) -> Outcome {
+    let format = args.format(&OFFERED)?;
+    if args.scope.is_given() {
+        return Err(Failure::Usage("a range or a filter says nothing of one trace: leave it out".to_string()));
+    }
+    let source = &args.source;
+    let loaded = source.config.loader().load().map_err(Failure::Config)?;
     let shared = Shared::in_memory(loaded.config, Telemetry::new());
-    let mut read = files::read_traces(&args.files, &shared, args.max_spans)?;
-    let found = find(&read.traces, args.trace).and_then(|trace| Some((trace, read.traces.remove(&trace)?)));
+    let mut read = files::read_traces(&source.files, &shared, source.max_spans)?;
+    let found = find(&read.traces, trace).and_then(|trace| Some((trace, read.traces.remove(&trace)?)));
     let symbols = shared.symbols();
     let path = found.and_then(|(trace, spans)| {
         let path = Analyzer::new(symbols.clone(), &shared.config).critical_path(spans)?;
         Some(critical_path_document(trace, &path, symbols))
     });
     if let Some(path) = &path {
-        print(path, args.format)?;
+        print(path, format)?;
     }
     if !read.problems.is_empty() {
         return Err(Failure::Usage(read.problems.join("\n")));
     }
-    path.map(|_| ()).ok_or_else(|| Failure::Unmet(unknown(&args, &read.traces)))
+    path.map(|_| ()).ok_or_else(|| Failure::Unmet(unknown(trace, &source.files, &read.traces)))
 }
 
 /// The trace of this id; where only one side has 128 bits, the only trace whose lower 64 are the same.
@@ -63,8 +46,8 @@ fn find(traces: &FastMap<TraceId, Vec<Span>>, wanted: TraceId) -> Option<TraceId
     same.next().filter(|_| same.next().is_none())
 }
 
-fn unknown(args: &Args, traces: &FastMap<TraceId, Vec<Span>>) -> String {
-    let (wanted, files) = (args.trace, args.files.join(", "));
+fn unknown(wanted: TraceId, files: &[String], traces: &FastMap<TraceId, Vec<Span>>) -> String {
+    let files = files.join(", ");
     match traces.keys().min() {
         None => format!("no trace {wanted}: {files} holds no spans"),
         Some(example) => format!(
@@ -74,17 +57,11 @@ fn unknown(args: &Args, traces: &FastMap<TraceId, Vec<Span>>) -> String {
     }
 }
 
-fn print(path: &CriticalPathDocument, format: Option<Format>) -> Outcome {
-    let is_terminal = std::io::stdout().is_terminal();
-    let default = if is_terminal { Format::Text } else { Format::Json };
-    let text = match format.unwrap_or(default) {
-        Format::Json => to_json(path) + "\n",
-        Format::Text => {
-            let width = if is_terminal { super::terminal_width() } else { None };
-            to_timeline(path, &TextOptions { width, colour: is_terminal, limit: None })
-        }
-    };
-    output::print(&text)
+fn print(path: &CriticalPathDocument, format: Format) -> Outcome {
+    output::print(&match format {
+        Format::Text => to_timeline(path, &text_options()),
+        _ => to_json(path) + "\n",
+    })
 }
 
 #[cfg(test)]

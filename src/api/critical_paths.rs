@@ -1,0 +1,123 @@
+//! What flows share on their critical paths, and where the requests of one flow wait.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
+use axum::response::Response;
+
+use super::conditional::{self, Keep};
+use super::error::{ApiError, ErrorDocument};
+use super::graph::{JSON, SVG, now};
+use super::openapi::example;
+use super::params::{
+    FlowFormatParams, PathFormat, PathParams, ScopeParams, SharedFormatParams, SharedParams, flow_path_query,
+    shared_query,
+};
+use super::state::AppState;
+use crate::export::flow_profile::{self, FlowProfileDocument};
+use crate::export::river::to_river;
+use crate::export::shared_paths::{self, SharedPathsDocument};
+use crate::export::text::TextOptions;
+
+const MARKDOWN: &str = "text/markdown; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What the flows share on their critical paths, the most shared first.
+#[utoipa::path(
+    get, path = "/api/v1/critical-paths/shared", tag = "graph",
+    params(ScopeParams, PathParams, SharedParams, SharedFormatParams),
+    responses(
+        (status = 200, description = "Shared segments", content(
+            (SharedPathsDocument = "application/json", example = json!(example("shared_paths"))),
+            (String = "text/markdown"), (String = "text/plain"),
+        )),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn shared(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let (query, format) = shared_query(&uri, now(), true)?;
+    let keep = Keep::of(query.flows.as_of);
+    let ask = move |answers: &dyn super::state::Answers| {
+        let (document, _) = answers.shared_paths(&query)?;
+        Ok(match format {
+            PathFormat::Markdown => (MARKDOWN, shared_paths::to_markdown(&document)),
+            PathFormat::Text => (TEXT, shared_paths::to_text(&document, &TextOptions::default())),
+            _ => (JSON, shared_paths::to_json(&document, false)),
+        })
+    };
+    let (media_type, body) = state.ask(ask).await?;
+    Ok(conditional::answer(&headers, keep, media_type, body))
+}
+
+/// The same as a picture: flows left, shared segments in the middle, where paths end right.
+#[utoipa::path(
+    get, path = "/api/v1/critical-paths/river.svg", tag = "graph",
+    params(ScopeParams, PathParams, SharedParams),
+    responses(
+        (status = 200, description = "The river", body = String, content_type = "image/svg+xml"),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn river(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let (query, _) = shared_query(&uri, now(), false)?;
+    let keep = Keep::of(query.flows.as_of);
+    let body = state.ask(move |answers| Ok(to_river(&answers.shared_paths(&query)?.1))).await?;
+    Ok(conditional::answer(&headers, keep, SVG, body))
+}
+
+/// Where the requests of one flow wait: its critical call paths as a tree.
+#[utoipa::path(
+    get, path = "/api/v1/flows/{id}/critical-path", tag = "graph",
+    params(
+        ("id" = String, Path, description = "Id of the flow as in `/api/v1/flows`, percent-encoded; or its name, where only one flow has it", example = "flow:gateway|GET /checkout"),
+        ScopeParams, PathParams, FlowFormatParams,
+    ),
+    responses(
+        (status = 200, description = "The tree", content(
+            (FlowProfileDocument = "application/json", example = json!(example("flow_profile"))),
+            (String = "text/markdown"), (String = "text/plain"),
+        )),
+        (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
+        (status = 400, description = "A parameter is unknown or has a bad value", body = ErrorDocument),
+        (status = 404, description = "No flow of the range has the id or name", body = ErrorDocument),
+        (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
+        (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
+        (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
+    )
+)]
+pub(super) async fn of_flow(
+    State(state): State<AppState>,
+    Path(flow): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let (query, format) = flow_path_query(&uri, now())?;
+    let keep = Keep::of(query.flows.as_of);
+    let ask = move |answers: &dyn super::state::Answers| {
+        let document = answers.flow_path(&flow, &query)?;
+        Ok(match format {
+            PathFormat::Json => (JSON, flow_profile::to_json(&document, false)),
+            PathFormat::Speedscope => (JSON, flow_profile::to_speedscope(&document)),
+            PathFormat::Markdown => (MARKDOWN, flow_profile::to_markdown(&document)),
+            PathFormat::Text => (TEXT, flow_profile::to_text(&document, &TextOptions::default())),
+            PathFormat::Folded => (TEXT, flow_profile::to_folded(&document)),
+        })
+    };
+    let (media_type, body) = state.ask(ask).await?;
+    Ok(conditional::answer(&headers, keep, media_type, body))
+}

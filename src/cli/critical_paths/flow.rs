@@ -1,0 +1,43 @@
+//! Where the requests of one flow wait.
+
+use super::super::source::{encoded, fetch_document, refused};
+use super::super::{Failure, Outcome, now_nanos, output};
+use super::{Args, Format, text_options};
+use crate::api::parse_path_query;
+use crate::export::flow_profile::{
+    FlowProfileDocument, flow_profile_document, to_folded, to_json, to_markdown, to_speedscope, to_text,
+};
+use crate::export::path_scope;
+use crate::query;
+
+const OFFERED: [Format; 5] =
+    [Format::Text, Format::Json, Format::Markdown, Format::Folded, Format::Speedscope];
+
+pub(super) fn run(flow: &str, args: &Args) -> Outcome {
+    let format = args.format(&OFFERED)?;
+    let query = args.query_string();
+    if let Some(url) = args.source.server() {
+        let url = format!("{url}/api/v1/flows/{}/critical-path?{query}", encoded(flow));
+        return print(&fetch_document(&url)?, format);
+    }
+    let now = now_nanos();
+    let query = parse_path_query(&query, now).map_err(Failure::Usage)?;
+    let local = args.source.open(now)?;
+    let mut answer =
+        query::flow_path(&local.timeline, flow, &query, &local.config.shared, now).map_err(refused)?;
+    if local.is_final() {
+        answer.provisional_from = None;
+    }
+    print(&flow_profile_document(&answer.paths, path_scope(&answer, &local.freshness)), format)?;
+    local.report(answer.from, answer.to)
+}
+
+fn print(document: &FlowProfileDocument, format: Format) -> Outcome {
+    output::print(&match format {
+        Format::Markdown => to_markdown(document, None),
+        Format::Text => to_text(document, &text_options()),
+        Format::Folded => to_folded(document),
+        Format::Speedscope => to_speedscope(document) + "\n",
+        _ => to_json(document, true) + "\n",
+    })
+}

@@ -1,0 +1,114 @@
+//! `linchpin critical-paths`: what flows share, where the requests of one flow wait, and what one request waited for.
+
+mod flow;
+mod shared;
+mod trace;
+
+use std::io::IsTerminal;
+
+use super::source::{ScopeArgs, SourceArgs, query_string};
+use super::{Failure, Outcome};
+use crate::export::text::TextOptions;
+use crate::model::TraceId;
+
+/// Arguments of `linchpin critical-paths`.
+///
+/// Without --flow or --trace: what the flows share, the most shared first.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Where the requests of this flow wait: its id, or its name where only one flow has it.
+    #[arg(long, value_name = "FLOW", conflicts_with = "trace")]
+    flow: Option<String>,
+    /// What this request of the files waited for: hex digits of any case, 64 or 128 bits, a UUID or a traceparent.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["server", "store"])]
+    trace: Option<TraceId>,
+    /// Output format; text on a terminal, json elsewhere.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    #[command(flatten)]
+    scope: ScopeArgs,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// What counts as shared and how it is listed; the same names and values as the parameters of
+/// /api/v1/critical-paths/shared.
+#[derive(clap::Args)]
+struct Choice {
+    /// operation or service.
+    #[arg(long, conflicts_with = "trace")]
+    level: Option<String>,
+    /// score (how widely it is shared) or volume (its share of all critical time).
+    #[arg(long, conflicts_with_all = ["trace", "flow"])]
+    sort: Option<String>,
+    /// Only what at least so many flows share.
+    #[arg(long, value_name = "N", conflicts_with_all = ["trace", "flow"])]
+    min_flows: Option<String>,
+    /// Leave out flows with less requests.
+    #[arg(long, value_name = "N", conflicts_with = "trace")]
+    min_requests: Option<String>,
+    /// Most rows of the list.
+    #[arg(long, value_name = "N", conflicts_with_all = ["trace", "flow"])]
+    limit: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A table, a tree or a timeline
+    Text,
+    /// One document, indented
+    Json,
+    /// For a wiki
+    Markdown,
+    /// Shared paths as a picture: flows left, what they share in the middle, where paths end right
+    River,
+    /// Of a flow: lines for flame graph tools
+    Folded,
+    /// Of a flow: for speedscope.app
+    Speedscope,
+}
+
+pub(super) fn run(args: Args) -> Outcome {
+    match (&args.trace, &args.flow) {
+        (Some(trace), _) => trace::run(*trace, &args),
+        (None, Some(flow)) => flow::run(flow, &args),
+        (None, None) => shared::run(&args),
+    }
+}
+
+impl Args {
+    /// The format that was asked for, if it is one of these; without one text for people and JSON for programs.
+    fn format(&self, offered: &[Format]) -> Result<Format, Failure> {
+        let usual = if std::io::stdout().is_terminal() { Format::Text } else { Format::Json };
+        let format = self.format.unwrap_or(usual);
+        if offered.contains(&format) {
+            return Ok(format);
+        }
+        let name = |format: &Format| format!("{format:?}").to_lowercase();
+        let names: Vec<String> = offered.iter().map(name).collect();
+        let wanted = name(&format);
+        Err(Failure::Usage(format!("--format {wanted} is not offered here: give {}", names.join(", "))))
+    }
+
+    fn query_string(&self) -> String {
+        let mut parameters = self.scope.parameters(&self.source);
+        let Choice { level, sort, min_flows, min_requests, limit } = &self.choice;
+        parameters.extend([
+            ("level", level.clone()),
+            ("sort", sort.clone()),
+            ("min_flows", min_flows.clone()),
+            ("min_requests", min_requests.clone()),
+            ("limit", limit.clone()),
+        ]);
+        query_string(&parameters)
+    }
+}
+
+/// How text is to look.
+fn text_options() -> TextOptions {
+    let is_terminal = std::io::stdout().is_terminal();
+    let width = if is_terminal { super::terminal_width() } else { None };
+    TextOptions { width, colour: is_terminal, limit: None }
+}
