@@ -9,8 +9,10 @@ pub mod document;
 pub mod schema;
 
 pub mod dot;
+pub mod flow_profile;
 pub mod json;
 pub mod sealed;
+pub mod shared_paths;
 pub mod store;
 pub mod text;
 pub mod timeline;
@@ -18,6 +20,7 @@ pub mod timeline;
 pub mod number;
 
 mod completeness;
+mod markdown;
 mod name;
 mod severity;
 mod table;
