@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::quantity::{duration_text, size_text};
+use super::tiers::parse_tier;
 
 /// Says what is wrong with a value.
 type Check<T> = Box<dyn Fn(&T) -> Result<(), String>>;
@@ -147,6 +148,12 @@ pub(super) fn globs() -> Rule<Vec<String>> {
 }
 
 /// A level, or directives as `linchpin=debug`.
+/// Flows and their weights.
+pub(super) fn tiers() -> Rule<Vec<String>> {
+    let text = "a glob over `service/flow` and a weight from 0.001 to 1000, as `*/POST /checkout*=3`";
+    each(text, |tier| parse_tier(tier).is_some())
+}
+
 ///
 /// A bare word that is no level would be taken as the name of a module, and quietly switch every other line off.
 pub(super) fn log_filter() -> Rule<String> {

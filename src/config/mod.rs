@@ -21,9 +21,11 @@ mod sections;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod tiers;
 
 pub use document::{example, markdown};
 pub use loader::{Entry, Loaded, Loader, Origin};
 pub use properties::Properties;
 pub use quantity::duration_text;
 pub use sections::*;
+pub use tiers::parse_tier;

@@ -224,6 +224,25 @@ sections! {
         facts max_flows: usize = 2_000, between(1, 1_000_000);
     }
 
+    /// What counts as a critical path that flows share.
+    shared: SharedConfig {
+        /// Flows that must share a segment.
+        /// Two are the fewest that can share anything; a question may ask for more.
+        process min_flows: usize = 2, between(2, 100_000);
+        /// Requests in the range below which a flow is left out, and named as such.
+        /// Ten are enough to tell a path that is nearly always taken from one that is not.
+        process min_requests: u64 = 10, between(1, 1_000_000);
+        /// Per cent of a flow's requests that must surely (95 %) have a segment on their critical path.
+        /// Five leave out the odd slow call of a flow that usually waits for something else.
+        process min_presence_percent: u64 = 5, between(0, 100);
+        /// Segments with a smaller part of new time than this, in per cent, are folded under another.
+        /// Neighbours as `a > b` and `a > b > c` say nearly the same; below a third a row of its own repeats the list.
+        process min_new_percent: u64 = 30, between(0, 100);
+        /// How much flows matter: globs over `service/flow`, each with a weight; the first that matches counts.
+        /// Empty, as Linchpin cannot know what a business lives on; other flows weigh 1.
+        process tiers: Vec<String> = Vec::new(), tiers();
+    }
+
     /// How spans that do not say how they were sampled count.
     sampling: SamplingConfig {
         /// Probability with which spans that do not say were kept; each counts 1/p.

@@ -20,6 +20,19 @@ pub(super) fn range_words(range: &RangeDocument) -> String {
     }
 }
 
+/// The first lines of every text: what it is and of when, and what is noteworthy about it.
+pub(super) fn heading(
+    title: &str,
+    counts: &str,
+    range: &RangeDocument,
+    completeness: &CompletenessDocument,
+) -> Vec<String> {
+    let spans = number::count(completeness.spans);
+    let mut lines = vec![format!("{title}, {}: {counts}, {spans} spans", range_words(range))];
+    lines.extend(concerns(completeness).iter().map(|concern| format!("! {concern}")));
+    lines
+}
+
 /// Day and time of day of an RFC 3339 instant in UTC, seconds only where they are not 0.
 fn split(instant: &str) -> Option<(&str, &str)> {
     humantime::parse_rfc3339(instant).ok()?;

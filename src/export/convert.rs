@@ -219,7 +219,7 @@ fn exemplars(exemplars: &Exemplars) -> Vec<String> {
     exemplars.sorted().iter().map(|trace| trace.to_string()).collect()
 }
 
-fn latency(histogram: &Histogram) -> LatencyDocument {
+pub(super) fn latency(histogram: &Histogram) -> LatencyDocument {
     // Microseconds are the finest that the buckets tell apart; more digits would only look precise.
     let millis = |nanos: f64| (nanos / 1e3).round() / 1e3;
     let quantile = |q| histogram.quantile(q).map(millis);

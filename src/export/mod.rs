@@ -9,10 +9,12 @@ pub mod document;
 pub mod schema;
 
 pub mod dot;
+pub mod flow_profile;
 pub mod json;
 pub mod layout;
 pub mod river;
 pub mod sealed;
+pub mod shared_paths;
 pub mod store;
 pub mod svg;
 pub mod text;
@@ -21,6 +23,7 @@ pub mod timeline;
 pub mod number;
 
 mod completeness;
+mod markdown;
 mod name;
 mod severity;
 mod table;

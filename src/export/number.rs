@@ -80,6 +80,17 @@ pub fn millis(value: f64) -> String {
     }
 }
 
+/// A number without unit: `0`, `<0.01`, `0.38`, `1.59`, `12.3`, `123`.
+pub fn decimal(value: f64) -> String {
+    match value {
+        v if !v.is_finite() || v < 0.0 => NONE.to_owned(),
+        0.0 => "0".to_owned(),
+        v if v < 0.01 => "<0.01".to_owned(),
+        v if v < 9.995 => format!("{v:.2}"),
+        v => whole_or_tenths(v, 99.95),
+    }
+}
+
 /// One decimal below `bound` (dropped where it is 0), none from there on.
 fn whole_or_tenths(value: f64, bound: f64) -> String {
     if value >= bound {
@@ -166,6 +177,24 @@ mod tests {
         ];
         for (value, expected) in cases {
             assert_eq!(percent(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn plain_numbers_keep_three_digits() {
+        let cases = [
+            (0.0, "0"),
+            (0.004, "<0.01"),
+            (0.382, "0.38"),
+            (1.0, "1.00"),
+            (9.996, "10"),
+            (12.34, "12.3"),
+            (1_234.0, "1,234"),
+            (-1.0, "-"),
+            (f64::NAN, "-"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(decimal(value), expected, "{value}");
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::completeness::{concerns, range_words};
+use super::completeness::heading;
 use super::document::{
     CompletenessDocument, EdgeDocument, FlowDocument, FlowsDocument, GraphDocument, NodeDocument,
     RangeDocument,
@@ -78,10 +78,8 @@ impl<'a> Page<'a> {
         range: &RangeDocument,
         completeness: &CompletenessDocument,
     ) {
-        let spans = number::count(completeness.spans);
-        self.line(&format!("{title}, {}: {counts}, {spans} spans", range_words(range)));
-        for concern in concerns(completeness) {
-            self.line(&format!("! {concern}"));
+        for line in heading(title, counts, range, completeness) {
+            self.line(&line);
         }
     }
 
@@ -247,7 +245,7 @@ fn display_names(nodes: &[NodeDocument]) -> HashMap<&str, String> {
     nodes.iter().map(|node| (node.id.as_str(), shown(node))).collect()
 }
 
-fn plural(n: usize, noun: &str) -> String {
+pub(super) fn plural(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", number::count(n as u64), if n == 1 { "" } else { "s" })
 }
 

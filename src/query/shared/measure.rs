@@ -74,30 +74,27 @@ pub(super) fn measure(contexts: &[Context], ends: &[u32], length: usize, flow: &
     }
     measure.weight = measure.weight.min(flow.weight);
     measure.least_weight = measure.least_weight.min(measure.weight);
-    let mut add = |cell: Cell| {
+    for_each_cell(contexts, ends, length, |cell| {
         measure.is_allocated |= cell.exclusive < contexts[cell.context as usize].weight;
         measure.own += cell.time(contexts);
-    };
-    match ends {
-        [end] => window(contexts, *end, length).for_each(add),
-        _ => cells(contexts, ends, length).into_iter().for_each(&mut add),
-    }
+    });
     measure
 }
 
-/// The cells of a segment in one flow, each once, by context.
-pub(super) fn cells(contexts: &[Context], ends: &[u32], length: usize) -> Vec<Cell> {
+/// Calls `add` for each cell of a segment in one flow, each once.
+pub(super) fn for_each_cell(contexts: &[Context], ends: &[u32], length: usize, mut add: impl FnMut(Cell)) {
+    if let [end] = ends {
+        return window(contexts, *end, length).for_each(add);
+    }
     let mut cells: Vec<Cell> = ends.iter().flat_map(|end| window(contexts, *end, length)).collect();
     cells.sort_unstable_by_key(|cell| cell.context);
-    cells.dedup_by(|next, kept| {
-        let is_same = next.context == kept.context;
-        if is_same {
-            kept.exclusive = kept.exclusive.max(next.exclusive);
-            kept.gap = kept.gap.max(next.gap);
-        }
-        is_same
-    });
-    cells
+    for same in cells.chunk_by(|a, b| a.context == b.context) {
+        add(same.iter().fold(same[0], |cell, next| Cell {
+            context: cell.context,
+            exclusive: cell.exclusive.max(next.exclusive),
+            gap: cell.gap.max(next.gap),
+        }));
+    }
 }
 
 /// The cells of one occurrence, from its last context up.

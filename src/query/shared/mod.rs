@@ -21,7 +21,7 @@ mod tests;
 
 pub use flow_view::{ContextView, FlowView, flow_view};
 pub use on_path::{OnPath, PathNumbers, on_path};
-pub use options::{SharedOptions, Sort};
+pub use options::{SharedOptions, Sort, tier_permille};
 pub use profile::{FlowProfile, NodeName, ProfileEntry, Profiles};
 pub use river::{Band, Place, River, RiverFlow, river};
 pub use ranking::{FlowShare, LeftOut, SharedPaths, SharedSegment, Variant, shared_paths};

@@ -1,5 +1,11 @@
 //! What counts as shared, and how the list reads.
 
+use crate::config::{SharedConfig, parse_tier};
+use crate::model::matches_glob;
+
+/// The weight of a flow that no glob names, in thousandths.
+const USUAL: u32 = 1_000;
+
 /// The order of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
@@ -27,15 +33,50 @@ pub struct SharedOptions {
     pub limit: usize,
 }
 
-impl Default for SharedOptions {
-    fn default() -> Self {
+impl SharedOptions {
+    /// Rows listed where nobody says how many.
+    const LIMIT: usize = 20;
+
+    /// What the configuration says.
+    pub fn from_config(config: &SharedConfig) -> SharedOptions {
         SharedOptions {
             sort: Sort::Score,
-            min_flows: 2,
-            min_requests: 10,
-            min_presence: 0.05,
-            min_new: 0.3,
-            limit: 20,
+            min_flows: config.min_flows,
+            min_requests: config.min_requests,
+            min_presence: config.min_presence_percent as f64 / 100.0,
+            min_new: config.min_new_percent as f64 / 100.0,
+            limit: SharedOptions::LIMIT,
+        }
+    }
+}
+
+impl Default for SharedOptions {
+    fn default() -> Self {
+        SharedOptions::from_config(&SharedConfig::default())
+    }
+}
+
+/// How much a flow of this service and name matters by the configuration, in thousandths.
+pub fn tier_permille(config: &SharedConfig, service: &str, name: &str) -> u32 {
+    let text = format!("{service}/{name}");
+    let mut tiers = config.tiers.iter().filter_map(|tier| parse_tier(tier));
+    tiers.find(|(glob, _)| matches_glob(glob, &text)).map_or(USUAL, |(_, permille)| permille)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_glob_that_matches_counts() {
+        let tiers = ["shop/POST /checkout*=3", "shop/*=0.5"].map(String::from).to_vec();
+        let config = SharedConfig { tiers, ..SharedConfig::default() };
+        for (service, name, expected) in [
+            ("shop", "POST /checkout/{id}", 3_000),
+            ("shop", "GET /search", 500),
+            ("admin", "POST /checkout", 1_000),
+        ] {
+            assert_eq!(tier_permille(&config, service, name), expected, "{service} {name}");
         }
     }
 }

@@ -12,6 +12,9 @@ use crate::model::NodeId;
 
 /// Thousandths of a flow's weight.
 const PERMILLE: f64 = 1_000.0;
+/// Segments that are looked at for variants once the list is full: nobody looks for one that ranks further down, and
+/// systems where everything is shared have hundreds of thousands.
+const EXAMINED: usize = 10_000;
 /// Names of folded variants that a row keeps; the rest is a number.
 const MAX_VARIANTS: usize = 5;
 
@@ -22,7 +25,7 @@ pub struct SharedPaths {
     pub options: SharedOptions,
     /// Rows, in the order of `options.sort`.
     pub segments: Vec<SharedSegment>,
-    /// Further rows, beyond the limit.
+    /// Further segments beyond the limit that say something else than the rows.
     pub more: usize,
     /// Flows with enough requests.
     pub flows: usize,
@@ -237,33 +240,29 @@ fn ranked<'a>(forest: &Forest, levels: &'a [Level], sort: Sort) -> Vec<Ranked<'a
     ranked
 }
 
-/// The list as it reads: rows, how many there are beyond the limit, and the share of time in none of those shown.
+/// The list as it reads: rows, how many segments are beyond the limit, and the share of time in none of the rows.
 fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<SharedSegment>, usize, f64) {
     let mut reader = Reader::new(forest, options);
     let mut rows: Vec<SharedSegment> = Vec::new();
-    let mut count = 0;
+    let mut more = 0;
     for item in ranked {
+        if more >= EXAMINED {
+            more += 1;
+            continue;
+        }
         match reader.read(item) {
-            Verdict::Row { new } => {
-                count += 1;
-                if rows.len() < options.limit {
-                    rows.push(row(forest, item, new));
-                }
-            }
+            Verdict::Row { new } => rows.push(row(forest, item, new)),
             Verdict::Variant { of, new } => {
-                // A variant of a row beyond the limit is hidden with it.
-                if let Some(row) = rows.get_mut(of) {
-                    row.variant_count += 1;
-                    if row.variants.len() < MAX_VARIANTS {
-                        row.variants.push(variant(forest, item, new));
-                    }
+                rows[of].variant_count += 1;
+                if rows[of].variants.len() < MAX_VARIANTS {
+                    rows[of].variants.push(variant(forest, item, new));
                 }
             }
+            Verdict::Beyond => more += 1,
         }
     }
-    let other = 1.0 - ratio(reader.covered(rows.len()), forest.duration);
-    let more = count - rows.len();
-    (rows, more, if forest.duration == 0 { 0.0 } else { other.max(0.0) })
+    let other = if forest.duration == 0 { 0.0 } else { 1.0 - ratio(reader.covered(), forest.duration) };
+    (rows, more, other.max(0.0))
 }
 
 fn row(forest: &Forest, ranked: &Ranked, new: f64) -> SharedSegment {

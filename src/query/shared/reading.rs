@@ -4,12 +4,13 @@
 //! Each row covers cells of the flows' contexts; a segment of which little is new is folded under the row that covers
 //! most of it, and covers nothing itself.
 
-use super::measure::{Cell, cells, portion, ratio};
+use std::collections::BTreeSet;
+
+use super::measure::{Cell, for_each_cell, portion, ratio};
 use super::options::{SharedOptions, Sort};
 use super::ranking::Ranked;
 use super::segments::Part;
 use super::tree::{Context, Forest};
-use crate::model::FastMap;
 
 /// What becomes of a segment. `new` is the part of its own time that no row above covers, 0 to 1.
 pub(super) enum Verdict {
@@ -17,6 +18,8 @@ pub(super) enum Verdict {
     Row { new: f64 },
     /// Folded under the row of this number, counted from 0.
     Variant { of: usize, new: f64 },
+    /// It would be a row, but the list is full.
+    Beyond,
 }
 
 /// A row's part in a context.
@@ -32,37 +35,24 @@ pub(super) struct Reader<'a> {
     forest: &'a Forest<'a>,
     options: &'a SharedOptions,
     rows: u32,
-    /// By flow and context.
+    /// By flow and context; a flow of which nothing is covered has no contexts here.
     covers: Vec<Vec<Vec<Cover>>>,
+    /// The nodes of the rows.
+    nodes: BTreeSet<u32>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(forest: &'a Forest<'a>, options: &'a SharedOptions) -> Reader<'a> {
-        let empty = |contexts: &[Context]| contexts.iter().map(|_| Vec::new()).collect();
-        let covers = forest.flows.iter().map(|flow| empty(&flow.contexts)).collect();
-        Reader { forest, options, rows: 0, covers }
+        let covers = forest.flows.iter().map(|_| Vec::new()).collect();
+        Reader { forest, options, rows: 0, covers, nodes: BTreeSet::new() }
     }
 
     /// Takes the next segment of the ranking.
     pub fn read(&mut self, ranked: &Ranked) -> Verdict {
-        let (mut own, mut new) = (0.0, 0.0);
-        let mut covered_by: FastMap<u32, f64> = FastMap::default();
-        for part in &ranked.segment.parts {
-            let unit = self.unit(part);
-            for cell in self.cells(ranked, part) {
-                let context = &self.forest.flows[part.flow].contexts[cell.context as usize];
-                let covers = &self.covers[part.flow][cell.context as usize];
-                own += unit * cell.time(&self.forest.flows[part.flow].contexts) as f64;
-                new += unit * uncovered(context, &cell, covers) as f64;
-                for cover in covers {
-                    *covered_by.entry(cover.row).or_default() += unit * common(context, &cell, cover) as f64;
-                }
-            }
-        }
-        let new = if own > 0.0 { (new / own).min(1.0) } else { 1.0 };
-        let best = covered_by.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let (new, best) = self.compare(ranked);
         match best {
-            Some((row, _)) if new < self.options.min_new => Verdict::Variant { of: row as usize, new },
+            Some(row) if new < self.options.min_new => Verdict::Variant { of: row, new },
+            _ if self.rows as usize >= self.options.limit => Verdict::Beyond,
             _ => {
                 self.cover(ranked);
                 Verdict::Row { new }
@@ -70,16 +60,47 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Critical time that the first so many rows cover, over all flows.
-    pub fn covered(&self, rows: usize) -> u128 {
+    /// The part of a segment's own time that is new, and the row that covers most of it.
+    fn compare(&self, ranked: &Ranked) -> (f64, Option<usize>) {
+        // The usual case of a long list: it has nothing to do with any row.
+        if !ranked.nodes.iter().any(|node| self.nodes.contains(node)) {
+            return (1.0, None);
+        }
+        let (mut own, mut covered) = (0.0, 0.0);
+        let mut covered_by = vec![0.0; self.rows as usize];
+        for part in &ranked.segment.parts {
+            let unit = self.unit(part);
+            own += unit * part.measure.own as f64;
+            let of_flow = &self.covers[part.flow];
+            if unit == 0.0 || of_flow.is_empty() {
+                continue;
+            }
+            let contexts = &self.forest.flows[part.flow].contexts;
+            for_each_cell(contexts, ranked.level.ends(part), ranked.level.length, |cell| {
+                let covers = &of_flow[cell.context as usize];
+                if covers.is_empty() {
+                    return;
+                }
+                let common = |cover: &Cover| common(&contexts[cell.context as usize], &cell, cover) as f64;
+                covered += unit * common(&together(covers));
+                for cover in covers {
+                    covered_by[cover.row as usize] += unit * common(cover);
+                }
+            });
+        }
+        let new = if own > 0.0 { (1.0 - covered / own).clamp(0.0, 1.0) } else { 1.0 };
+        let best = covered_by.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+        (new, best.map(|(row, _)| row))
+    }
+
+    /// Critical time that the rows cover, over all flows.
+    pub fn covered(&self) -> u128 {
         let mut sum = 0;
         for (flow, covers) in self.forest.flows.iter().zip(&self.covers) {
             for (context, covers) in flow.contexts.iter().zip(covers) {
-                let shown = || covers.iter().filter(|cover| (cover.row as usize) < rows);
-                let exclusive = shown().map(|cover| cover.exclusive).max().unwrap_or(0);
-                let gap = shown().map(|cover| cover.gap).max().unwrap_or(0);
-                sum += portion(context.exclusive, exclusive, context.weight);
-                sum += portion(context.gap, gap, context.weight);
+                let Cover { exclusive, gap, .. } = together(covers);
+                sum += portion(context.exclusive, exclusive, context.weight)
+                    + portion(context.gap, gap, context.weight);
             }
         }
         sum
@@ -95,29 +116,25 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn cells(&self, ranked: &Ranked, part: &Part) -> Vec<Cell> {
-        cells(&self.forest.flows[part.flow].contexts, ranked.level.ends(part), ranked.level.length)
-    }
-
     fn cover(&mut self, ranked: &Ranked) {
         for part in &ranked.segment.parts {
-            for Cell { context, exclusive, gap } in self.cells(ranked, part) {
-                self.covers[part.flow][context as usize].push(Cover { row: self.rows, exclusive, gap });
-            }
+            let contexts = &self.forest.flows[part.flow].contexts;
+            let of_flow = &mut self.covers[part.flow];
+            of_flow.resize_with(contexts.len(), Vec::new);
+            for_each_cell(contexts, ranked.level.ends(part), ranked.level.length, |cell| {
+                let Cell { context, exclusive, gap } = cell;
+                of_flow[context as usize].push(Cover { row: self.rows, exclusive, gap });
+            });
         }
+        self.nodes.extend(&ranked.nodes);
         self.rows += 1;
     }
 }
 
-/// The time of a cell that none of these covers.
-fn uncovered(context: &Context, cell: &Cell, covers: &[Cover]) -> u128 {
-    let exclusive = covers.iter().map(|cover| cover.exclusive).max();
-    let gap = covers.iter().map(|cover| cover.gap).max();
-    let left = |amount, weight, covered: Option<u128>| {
-        let covered = covered.map_or(0, |covered| portion(amount, covered, context.weight));
-        portion(amount, weight, context.weight).saturating_sub(covered)
-    };
-    left(context.exclusive, cell.exclusive, exclusive) + left(context.gap, cell.gap, gap)
+/// What these cover of one context.
+fn together(covers: &[Cover]) -> Cover {
+    let largest = |weight: fn(&Cover) -> u128| covers.iter().map(weight).max().unwrap_or(0);
+    Cover { row: 0, exclusive: largest(|cover| cover.exclusive), gap: largest(|cover| cover.gap) }
 }
 
 /// The time of a cell that this one covers.

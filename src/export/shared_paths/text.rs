@@ -1,0 +1,186 @@
+//! Shared critical paths as a table for a terminal: numbers first, as the names are long; below each row its flows.
+
+use super::super::completeness::heading;
+use super::super::name::{clip, visible};
+use super::super::number;
+use super::super::table::{Cell, Column, render};
+use super::super::text::{TextOptions, plural};
+use super::{FlowShareDocument, LeftOutDocument, PathNodeDocument, SegmentDocument, SharedPathsDocument};
+
+/// Flows that a row or a line names; the rest is a number.
+const MAX_NAMED: usize = 4;
+
+const COLUMNS: [Column; 8] = [
+    Column::number("score"),
+    Column::number("FE"),
+    Column::number("Neff"),
+    Column::number("flows"),
+    Column::number("V"),
+    Column::number("in flight"),
+    Column::number("new"),
+    Column::name("segment"),
+];
+
+/// On narrower terminals the names need the room of the columns in `SPARE`.
+const WIDE: usize = 100;
+const SPARE: [usize; 2] = [1, 5];
+
+/// Writes the list, at most `options.limit` segments of it.
+pub fn to_text(paths: &SharedPathsDocument, options: &TextOptions) -> String {
+    let shown = &paths.segments[..options.limit.unwrap_or(usize::MAX).min(paths.segments.len())];
+    let mut text = String::new();
+    let line = |text: &mut String, line: &str| {
+        text.push_str(&clip(line.trim_end(), options.width.unwrap_or(usize::MAX)));
+        text.push('\n');
+    };
+    for head in headings(paths) {
+        line(&mut text, &head);
+    }
+    if !shown.is_empty() {
+        text.push('\n');
+        let is_wide = options.width.is_none_or(|width| width >= WIDE);
+        let columns = fitting(is_wide, COLUMNS);
+        let rows: Vec<Vec<Cell>> =
+            shown.iter().flat_map(rows).map(|row| fitting(is_wide, row.map(Cell::from))).collect();
+        text.push_str(&render(&columns, &rows, options.width, options.colour));
+        text.push('\n');
+    }
+    for foot in footers(paths, shown) {
+        line(&mut text, &foot);
+    }
+    text
+}
+
+/// The columns that a terminal has room for.
+fn fitting<T>(is_wide: bool, columns: [T; 8]) -> Vec<T> {
+    let fits = |place: &usize| is_wide || !SPARE.contains(place);
+    columns.into_iter().enumerate().filter(|(place, _)| fits(place)).map(|(_, column)| column).collect()
+}
+
+/// What the list is of.
+pub(super) fn headings(paths: &SharedPathsDocument) -> Vec<String> {
+    let counts = format!(
+        "{}, {}, {}",
+        plural(paths.segments.len() + paths.more, "segment"),
+        plural(paths.flows, "flow"),
+        plural(usize::try_from(paths.requests).unwrap_or(usize::MAX), "request"),
+    );
+    let scope = &paths.scope;
+    let title = format!("critical paths that flows share, by {}", visible(&paths.criteria.sort));
+    let mut lines = heading(&title, &counts, &scope.range, &scope.completeness);
+    if !scope.filter.is_empty() {
+        let parts: Vec<String> =
+            scope.filter.iter().map(|(key, value)| format!("{}={}", visible(key), visible(value))).collect();
+        lines.push(format!("filter: {}", parts.join(", ")));
+    }
+    lines
+}
+
+/// What the list does not show.
+pub(super) fn footers(paths: &SharedPathsDocument, shown: &[SegmentDocument]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if paths.segments.is_empty() {
+        let criteria = &paths.criteria;
+        lines.push(format!(
+            "nothing is shared by {} with {} or more each",
+            plural(criteria.min_flows, "flow"),
+            plural(usize::try_from(criteria.min_requests).unwrap_or(usize::MAX), "request"),
+        ));
+    }
+    let hidden = paths.more + paths.segments.len() - shown.len();
+    if hidden > 0 {
+        lines.push(format!("… and {} more", plural(hidden, "segment")));
+    }
+    if shown.len() == paths.segments.len() {
+        let unknown = match paths.unknown {
+            0.0 => String::new(),
+            share => format!(" ({} in paths that were not kept)", number::percent(share)),
+        };
+        let share = number::percent(paths.other);
+        lines.push(format!("other: {share} of all critical time is in none of these{unknown}"));
+    }
+    if shown.iter().any(|segment| segment.allocated) {
+        lines.push("*: its nodes are also on other paths, its part of their time is by requests".to_owned());
+    }
+    if !paths.left_out.is_empty() {
+        lines.push(left_out(&paths.left_out, paths.criteria.min_requests));
+    }
+    lines
+}
+
+fn left_out(flows: &[LeftOutDocument], min_requests: u64) -> String {
+    let mut most: Vec<&LeftOutDocument> = flows.iter().collect();
+    most.sort_by_key(|flow| (std::cmp::Reverse(flow.requests), &flow.id));
+    let named: Vec<String> = most
+        .iter()
+        .take(MAX_NAMED)
+        .map(|flow| format!("{} ({})", visible(&flow.name), number::count(flow.requests)))
+        .collect();
+    let rest = rest(flows.len());
+    format!(
+        "left out, with fewer than {} requests: {}: {}{rest}",
+        number::count(min_requests),
+        plural(flows.len(), "flow"),
+        named.join(", ")
+    )
+}
+
+fn rest(all: usize) -> String {
+    match all.saturating_sub(MAX_NAMED) {
+        0 => String::new(),
+        rest => format!(" and {} more", number::count(rest as u64)),
+    }
+}
+
+/// A segment: its numbers, then its flows, then what is folded under it.
+fn rows(segment: &SegmentDocument) -> Vec<[String; 8]> {
+    let below = |text: String| {
+        let mut cells = [const { String::new() }; 8];
+        cells[7] = format!("  {text}");
+        cells
+    };
+    let mut rows = vec![numbers(segment)];
+    rows.push(below(flows(&segment.flows, |name| visible(name).into_owned())));
+    rows.extend(variants(segment, &path).map(below));
+    rows
+}
+
+fn numbers(segment: &SegmentDocument) -> [String; 8] {
+    let entry = if segment.entry { " (entry)" } else { "" };
+    let mark = if segment.allocated { "*" } else { "" };
+    [
+        number::decimal(segment.score),
+        number::decimal(segment.flow_equivalents),
+        number::decimal(segment.effective_flows),
+        number::count(segment.flows.len() as u64),
+        number::percent(segment.volume),
+        number::decimal(segment.in_flight),
+        number::percent(segment.new),
+        format!("{}{mark}{entry}", path(&segment.nodes)),
+    ]
+}
+
+fn path(nodes: &[PathNodeDocument]) -> String {
+    nodes.iter().map(|node| visible(&node.label)).collect::<Vec<_>>().join(" > ")
+}
+
+/// The flows with their shares: `login 80 %, checkout 14 % and 3 more`.
+pub(super) fn flows(flows: &[FlowShareDocument], shown: impl Fn(&str) -> String) -> String {
+    let named: Vec<String> = flows
+        .iter()
+        .take(MAX_NAMED)
+        .map(|flow| format!("{} {}", shown(&flow.name), number::percent(flow.share)))
+        .collect();
+    named.join(", ") + &rest(flows.len())
+}
+
+/// What is folded under a segment: `+2 variants: seat > config, seat`.
+pub(super) fn variants(
+    segment: &SegmentDocument,
+    path: &dyn Fn(&[PathNodeDocument]) -> String,
+) -> Option<String> {
+    let count = segment.variant_count;
+    let named: Vec<String> = segment.variants.iter().take(2).map(|variant| path(&variant.nodes)).collect();
+    let more = if count > named.len() { ", …" } else { "" };
+    (count > 0).then(|| format!("+{}: {}{more}", plural(count, "variant"), named.join(", ")))
+}
