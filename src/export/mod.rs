@@ -25,6 +25,7 @@ pub mod number;
 mod completeness;
 mod markdown;
 mod name;
+mod path_answers;
 mod severity;
 mod table;
 mod words;
@@ -33,3 +34,4 @@ mod words;
 mod fixture;
 
 pub use convert::{Freshness, flows_document, graph_document};
+pub use path_answers::{path_scope, shared_documents};
