@@ -113,7 +113,7 @@ pub(super) async fn of_flow(
         Ok(match format {
             PathFormat::Json => (JSON, flow_profile::to_json(&document, false)),
             PathFormat::Speedscope => (JSON, flow_profile::to_speedscope(&document)),
-            PathFormat::Markdown => (MARKDOWN, flow_profile::to_markdown(&document)),
+            PathFormat::Markdown => (MARKDOWN, flow_profile::to_markdown(&document, None)),
             PathFormat::Text => (TEXT, flow_profile::to_text(&document, &TextOptions::default())),
             PathFormat::Folded => (TEXT, flow_profile::to_folded(&document)),
         })

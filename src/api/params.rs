@@ -60,6 +60,10 @@ pub(super) struct GraphParams {
     /// What a node stands for.
     #[param(example = "service", default = "service", pattern = "^(operation|service|namespace)$")]
     level: Option<String>,
+    /// Only what the requests of this flow touch, with its critical path marked: its id, or its name where only one
+    /// flow has it.
+    #[param(example = "GET /cart")]
+    flow: Option<String>,
     /// Only what lies around the nodes with this name or id.
     #[param(example = "cart")]
     focus: Option<String>,
@@ -216,6 +220,7 @@ impl GraphParams {
             min_calls: value("min_calls", &self.min_calls, parse_count)?.unwrap_or(base.min_calls),
             errors_only: value("errors_only", &self.errors_only, parse_flag)?.unwrap_or(base.errors_only),
             collapse_messaging: choice("collapse", &self.collapse, &[("messaging", true)])?,
+            flow: self.flow,
             focus: self.focus,
         })
     }
@@ -319,13 +324,14 @@ mod tests {
     #[test]
     fn every_parameter_reaches_the_question() {
         let all = "window=1h&as_of=1700000000&env=prod&namespace=shop%20a&level=operation&focus=cart%2F1&direction=callees\
-                   &hops=64&min_calls=7&errors_only&collapse=messaging&labels=off";
+                   &flow=GET%20%2Fa&hops=64&min_calls=7&errors_only&collapse=messaging&labels=off";
         let expected = GraphQuery {
             range: TimeRange::Window(Duration::from_secs(3600)),
             as_of: Some(1_700_000_000 * SECOND),
             environment: Some("prod".into()),
             namespace: Some("shop a".into()),
             level: Level::Operation,
+            flow: Some("GET /a".into()),
             focus: Some("cart/1".into()),
             hops: 64,
             direction: Direction::Callees,
@@ -394,7 +400,6 @@ mod tests {
             ("environment=prod", "did you mean `env`?"),
             ("mincalls=1", "did you mean `min_calls`?"),
             ("service=cart", "`service` is no parameter"),
-            ("flow=checkout", "`flow` is not offered yet"),
             ("version=2", "`version` is not offered yet"),
         ];
         for (query, hint) in cases {

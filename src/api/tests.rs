@@ -20,7 +20,10 @@ use super::*;
 use crate::config::LaneMode;
 use crate::export::document::{FlowsDocument, GraphDocument};
 use crate::model::Minute;
-use crate::query::{FlowQuery, GraphQuery, QueryError};
+use crate::export::flow_profile::FlowProfileDocument;
+use crate::export::river::RiverDocument;
+use crate::export::shared_paths::SharedPathsDocument;
+use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::telemetry::{Reason, Telemetry};
 
 /// Fixed documents; a graph waits for the gate where there is one.
@@ -52,6 +55,17 @@ impl Answers for Fixed {
 
     fn flows(&self, _query: &FlowQuery) -> Result<FlowsDocument, QueryError> {
         Ok(serde_json::from_value(example("flows")).unwrap())
+    }
+
+    fn shared_paths(&self, _query: &PathQuery) -> Result<(SharedPathsDocument, RiverDocument), QueryError> {
+        Ok((serde_json::from_value(example("shared_paths")).unwrap(), RiverDocument::default()))
+    }
+
+    fn flow_path(&self, flow: &str, _query: &PathQuery) -> Result<FlowProfileDocument, QueryError> {
+        match flow {
+            "flow:gateway|GET /a/{id}" => Ok(serde_json::from_value(example("flow_profile")).unwrap()),
+            flow => Err(QueryError::UnknownFlow { flow: flow.into(), hint: String::new() }),
+        }
     }
 
     fn status(&self) -> GraphStatus {
@@ -119,6 +133,7 @@ async fn the_graph_comes_as_json_or_dot() {
         ("/api/v1/graph", "text/vnd.graphviz", "text/vnd.graphviz"),
         ("/api/v1/graph.json", "text/vnd.graphviz", "application/json"),
         ("/api/v1/graph.dot", "application/json", "text/vnd.graphviz"),
+        ("/api/v1/graph.svg", "*/*", "image/svg+xml"),
     ] {
         let request = Request::get(path).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
         let response = send(&app, request).await;
@@ -129,10 +144,38 @@ async fn the_graph_comes_as_json_or_dot() {
         let body = text(response).await;
         if media_type == "application/json" {
             assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), example("graph"));
+        } else if media_type == "image/svg+xml" {
+            assert!(body.starts_with("<svg") || body.starts_with("<?xml"), "{body}");
         } else {
             assert!(body.starts_with("digraph") && body.contains("->"), "{body}");
         }
     }
+}
+
+#[tokio::test]
+async fn critical_paths_come_in_the_format_asked_for() {
+    let app = app();
+    let flow = "/api/v1/flows/flow%3Agateway%7CGET%20%2Fa%2F%7Bid%7D/critical-path";
+    for (uri, media_type, begin) in [
+        ("/api/v1/critical-paths/shared".to_string(), "application/json", "{\"schema\":\"linchpin.shared_paths/1\""),
+        ("/api/v1/critical-paths/shared?format=markdown".into(), "text/markdown; charset=utf-8", ""),
+        ("/api/v1/critical-paths/shared?format=text&sort=volume".into(), "text/plain; charset=utf-8", ""),
+        ("/api/v1/critical-paths/river.svg".into(), "image/svg+xml", "<svg"),
+        (flow.into(), "application/json", "{\"schema\":\"linchpin.flow_profile/1\""),
+        (format!("{flow}?format=folded"), "text/plain; charset=utf-8", ""),
+        (format!("{flow}?format=speedscope"), "application/json", "{\"$schema\":"),
+        (format!("{flow}?format=text"), "text/plain; charset=utf-8", ""),
+    ] {
+        let response = get(&app, &uri).await;
+        assert_eq!(response.status(), StatusCode::OK, "{uri}");
+        assert_eq!(header_of(&response, header::CONTENT_TYPE), media_type, "{uri}");
+        assert!(!header_of(&response, header::ETAG).is_empty(), "{uri}");
+        let body = text(response).await;
+        assert!(body.starts_with(begin) && !body.is_empty(), "{uri}: {body}");
+    }
+    let (status, code, message) = error(get(&app, "/api/v1/flows/nobody/critical-path").await).await;
+    assert_eq!((status, &*code), (StatusCode::NOT_FOUND, "unknown_flow"));
+    assert!(message.contains("`nobody`"), "{message}");
 }
 
 #[tokio::test]

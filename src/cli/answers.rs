@@ -87,7 +87,7 @@ impl LiveAnswers {
 
 impl Answers for LiveAnswers {
     fn graph(&self, query: &GraphQuery) -> Result<GraphDocument, QueryError> {
-        let snapshot = query::graph(&self.shared.timeline, query, now_nanos())?;
+        let snapshot = query::graph(&self.shared.timeline, query, &self.shared.config.shared, now_nanos())?;
         Ok(graph_document(&snapshot, &self.freshness()))
     }
 

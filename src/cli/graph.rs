@@ -36,6 +36,9 @@ struct Filters {
     /// operation, service or namespace.
     #[arg(long)]
     level: Option<String>,
+    /// Only what the requests of this flow touch, with its critical path marked: its id, or a name that only one has.
+    #[arg(long)]
+    flow: Option<String>,
     /// Only what lies around the nodes of this name or id.
     #[arg(long, value_name = "NODE")]
     focus: Option<String>,
@@ -78,7 +81,7 @@ pub(super) fn run(args: Args) -> Outcome {
     let now = now_nanos();
     let query = parse_graph_query(&query, now).map_err(Failure::Usage)?;
     let local = args.source.open(now)?;
-    let mut snapshot = query::graph(&local.timeline, &query, now).map_err(refused)?;
+    let mut snapshot = query::graph(&local.timeline, &query, &local.config.shared, now).map_err(refused)?;
     if local.is_final() {
         snapshot.provisional_from = None;
     }
@@ -103,6 +106,7 @@ impl Filters {
         let mut parameters = self.scope.parameters(source);
         parameters.extend([
             ("level", self.level.clone()),
+            ("flow", self.flow.clone()),
             ("focus", self.focus.clone()),
             ("hops", self.hops.clone()),
             ("direction", self.direction.clone()),

@@ -11,6 +11,7 @@ use crate::model::{Minute, UnixNanos, WEIGHT_ONE};
 use crate::query::{
     Direction, EdgeEntry, FlowEntry, FlowsSnapshot, GraphQuery, GraphSnapshot, Level, NodeEntry,
 };
+use crate::query::shared::OnPath;
 use crate::telemetry::Reason;
 
 /// What an answer says beside its range: it changes while the range's numbers may not.
@@ -103,6 +104,7 @@ fn filter(query: &GraphQuery) -> BTreeMap<String, String> {
         ("focus", query.focus.clone()),
         ("hops", has_focus.then(|| query.hops.to_string())),
         ("direction", has_focus.then(|| direction.to_string())),
+        ("flow", query.flow.clone()),
         ("min_calls", (query.min_calls > 0).then(|| query.min_calls.to_string())),
         ("errors_only", query.errors_only.then(|| "true".to_string())),
         ("collapse", query.collapse_messaging.then(|| "messaging".to_string())),
@@ -149,7 +151,21 @@ fn node(entry: &NodeEntry) -> NodeDocument {
         operation: entry.operation.as_ref().map(|operation| operation.to_string()),
         requests: entry.requests,
         errors: entry.errors,
+        critical: on_path(&entry.on_path, entry.is_marked),
     }
+}
+
+/// Where a path is marked, what lies on it is, whatever the numbers say of it.
+fn on_path(numbers: &Option<OnPath>, is_marked: bool) -> Option<OnPathDocument> {
+    let numbers = numbers.or(is_marked.then(OnPath::default))?;
+    Some(OnPathDocument {
+        flows: numbers.flows,
+        share: numbers.share,
+        score: numbers.score,
+        effective_flows: numbers.effective_flows,
+        through: numbers.through,
+        marked: is_marked,
+    })
 }
 
 fn edge(caller: &NodeEntry, callee: &NodeEntry, entry: &EdgeEntry) -> EdgeDocument {
@@ -183,6 +199,7 @@ fn edge(caller: &NodeEntry, callee: &NodeEntry, entry: &EdgeEntry) -> EdgeDocume
         exemplars: exemplars(&stats.exemplars),
         via: entry.via.iter().map(|name| name.to_string()).collect(),
         joined: entry.is_joined,
+        critical: on_path(&entry.on_path, entry.is_marked),
     }
 }
 

@@ -98,6 +98,31 @@ pub struct NodeDocument {
     pub requests: u64,
     /// Of these, failed ones.
     pub errors: u64,
+    /// What critical paths say of it; absent where it lies on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical: Option<OnPathDocument>,
+}
+
+/// What lies on the critical paths of flows: what their users wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OnPathDocument {
+    /// Flows with enough requests (`shared.min_requests`) on whose critical path it surely lies.
+    pub flows: usize,
+    /// Its own time as a share of the critical time of all flows, 0 to 1; of an edge, with that of its two ends.
+    pub share: f64,
+    /// How widely it is shared.
+    pub score: f64,
+    /// Effective number of these flows (Neff).
+    pub effective_flows: f64,
+    /// Time at and below it (of an edge: its callee), as a share of the critical time of all flows, 0 to 1.
+    pub through: f64,
+    /// True where `flow` was asked for, and it lies on that flow's critical path.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub marked: bool,
+}
+
+fn is_no(marked: &bool) -> bool {
+    !*marked
 }
 
 /// An edge: caller depends on callee (of a destination: it feeds its consumers).
@@ -144,6 +169,9 @@ pub struct EdgeDocument {
     /// In a collapsed view: false where the two sides only share a destination; `calls` is 0 then.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub joined: bool,
+    /// What critical paths say of it; absent where it lies on none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical: Option<OnPathDocument>,
 }
 
 impl EdgeDocument {

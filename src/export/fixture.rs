@@ -83,6 +83,7 @@ pub(super) fn node(kind: &str, name: &str, namespace: &str) -> NodeDocument {
         operation: None,
         requests: 0,
         errors: 0,
+        critical: None,
     }
 }
 
@@ -123,6 +124,7 @@ pub(super) fn edge(
         exemplars: vec!["0af7651916cd43dd8448eb211c80319c".into()],
         via: Vec::new(),
         joined: true,
+        critical: None,
     }
 }
 

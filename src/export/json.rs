@@ -75,6 +75,9 @@ fn push_edge(json: &mut Vec<u8>, edge: &EdgeDocument) {
     if !edge.joined {
         push(json, r#","joined":"#, &edge.joined);
     }
+    if let Some(critical) = &edge.critical {
+        push(json, r#","critical":"#, critical);
+    }
     json.push(b'}');
 }
 

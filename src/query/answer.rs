@@ -1,9 +1,11 @@
 //! From a question to its answer on the live graph; `now` is an argument, so an answer is a function of both.
 
 use super::flows::{FlowsSnapshot, select_flows};
+use super::paths::mark;
 use super::request::{FlowQuery, GraphQuery, QueryError, TimeRange};
 use super::select::select;
 use super::snapshot::GraphSnapshot;
+use crate::config::SharedConfig;
 use crate::model::time::{NANOS_PER_MINUTE, rfc3339};
 use crate::model::{Minute, UnixNanos};
 use crate::store::{Reading, SealedRangeError, Timeline};
@@ -12,8 +14,17 @@ use crate::store::{Reading, SealedRangeError, Timeline};
 ///
 /// # Errors
 /// [`QueryError`].
-pub fn graph(timeline: &Timeline, query: &GraphQuery, now: UnixNanos) -> Result<GraphSnapshot, QueryError> {
-    select(&read(timeline, query.range, query.as_of, now)?, timeline.live.symbols(), query)
+pub fn graph(
+    timeline: &Timeline,
+    query: &GraphQuery,
+    config: &SharedConfig,
+    now: UnixNanos,
+) -> Result<GraphSnapshot, QueryError> {
+    let reading = read(timeline, query.range, query.as_of, now)?;
+    let symbols = timeline.live.symbols();
+    let mut snapshot = select(&reading, symbols, query)?;
+    mark(&mut snapshot, &reading, symbols, config)?;
+    Ok(snapshot)
 }
 
 /// The flows of a range.

@@ -1,9 +1,10 @@
 //! The flows of a range: what users asked for, with what it touched.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::notes;
-use super::request::FlowQuery;
+use super::request::{FlowQuery, QueryError};
 use super::snapshot::node_id;
 use crate::graph::{FlowStats, Totals};
 use crate::lane::Dropped;
@@ -52,6 +53,42 @@ pub struct FlowEntry {
 pub(super) fn flow_id(root: &Node, name: &str, symbols: &Symbols) -> String {
     let text = |symbol| symbols.text(symbol);
     node_id("flow", &text(root.name), &text(root.namespace), &text(root.environment), name)
+}
+
+/// The id of the flow that is meant, by its id or by a name that only one flow has; `flows` are ids and names.
+pub(super) fn find_flow<'a>(
+    flows: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    wanted: &str,
+) -> Result<String, QueryError> {
+    if flows.clone().any(|(id, _)| id == wanted) {
+        return Ok(wanted.to_string());
+    }
+    let of_name: BTreeSet<&str> =
+        flows.clone().filter(|(_, name)| *name == wanted).map(|(id, _)| id).collect();
+    match of_name.len() {
+        1 => Ok(of_name.into_iter().collect()),
+        0 => Err(unknown_flow(flows, wanted)),
+        _ => {
+            let ids: Vec<String> = of_name.iter().map(|id| format!("`{id}`")).collect();
+            let hint = format!("; several have this name: give one of {}", ids.join(", "));
+            Err(QueryError::UnknownFlow { flow: wanted.to_string(), hint })
+        }
+    }
+}
+
+/// That no flow is called so, with the nearest that there is.
+pub(super) fn unknown_flow<'a>(
+    flows: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    wanted: &str,
+) -> QueryError {
+    let count = flows.clone().count();
+    let names = flows.flat_map(|(id, name)| [id, name]);
+    let nearest = names.map(|name| (strsim::damerau_levenshtein(wanted, name), name)).min();
+    let hint = match nearest {
+        Some((distance, name)) if distance <= 1 + wanted.len() / 3 => format!("; did you mean `{name}`?"),
+        _ => format!("; it has {count} flows"),
+    };
+    QueryError::UnknownFlow { flow: wanted.to_string(), hint }
 }
 
 /// Answers a question for the flows from what was read.

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::answer::read;
+use super::flows::{find_flow, unknown_flow};
 use super::notes;
 use super::profiles::{NodeNames, profiles};
-use super::request::{PathQuery, QueryError};
-use super::shared::{self, FlowView, Profiles, River, SharedPaths};
+use super::request::{FlowQuery, PathQuery, QueryError};
+use super::shared::{self, FlowView, Profiles, River, SharedOptions, SharedPaths};
+use super::snapshot::GraphSnapshot;
 use crate::config::SharedConfig;
 use crate::graph::Totals;
 use crate::lane::Dropped;
-use crate::model::{Minute, UnixNanos};
+use crate::model::{Minute, Symbols, UnixNanos};
 use crate::store::{Reading, Timeline};
 
 /// An answer about critical paths, and the time it stands for.
@@ -64,12 +66,66 @@ pub fn flow_path(
     now: UnixNanos,
 ) -> Result<PathAnswer<FlowView>, QueryError> {
     let question = Question::read(timeline, query, config, now)?;
-    let id = find(&question.profiles, flow)?;
+    let id = find_flow(names_of(&question.profiles), flow)?;
     let mut names = question.names();
     let view = shared::flow_view(&question.profiles, &id, &query.options(config), &mut |node| names.name(node));
     drop(names);
-    let view = view.ok_or_else(|| unknown(&question.profiles, flow))?;
+    let view = view.ok_or_else(|| unknown_flow(names_of(&question.profiles), flow))?;
     Ok(question.answer(view))
+}
+
+/// Tells the nodes and edges of a graph what critical paths say of them, and marks those of the flow asked for.
+pub(super) fn mark(
+    snapshot: &mut GraphSnapshot,
+    reading: &Reading,
+    symbols: &Symbols,
+    config: &SharedConfig,
+) -> Result<(), QueryError> {
+    let query = &snapshot.query;
+    // Edges have an end in a namespace, whatever namespace the flows come from.
+    let flows = FlowQuery {
+        range: query.range,
+        as_of: query.as_of,
+        environment: query.environment.clone(),
+        namespace: None,
+    };
+    let profiles = profiles(reading, symbols, &flows, config);
+    let mut names = NodeNames::new(reading, symbols, query.level);
+    let options = SharedOptions::from_config(config);
+    let numbers = shared::on_path(&profiles, &options, &mut |node| names.name(node));
+    let marked = match &query.flow {
+        None => None,
+        Some(flow) => {
+            let id = find_flow(names_of(&profiles), flow)?;
+            shared::flow_view(&profiles, &id, &options, &mut |node| names.name(node))
+        }
+    };
+    let contexts = marked.iter().flat_map(|view| &view.contexts);
+    let nodes: BTreeSet<&str> = contexts.map(|context| context.node.id.as_str()).collect();
+    let edges: BTreeSet<(&str, &str)> = marked.iter().flat_map(calls_of).collect();
+    let graph = &mut snapshot.graph;
+    for edge in graph.edge_indices() {
+        let Some((caller, callee)) = graph.edge_endpoints(edge) else { continue };
+        let ends = (graph[caller].id.clone(), graph[callee].id.clone());
+        let is_marked = edges.contains(&(ends.0.as_str(), ends.1.as_str()));
+        let entry = &mut graph[edge];
+        // Nobody waits for what runs beside.
+        entry.on_path = numbers.edges.get(&ends).copied().filter(|_| !entry.is_async);
+        entry.is_marked = is_marked && !entry.is_async;
+    }
+    for entry in graph.node_weights_mut() {
+        entry.on_path = numbers.nodes.get(&entry.id).copied();
+        entry.is_marked = nodes.contains(entry.id.as_str());
+    }
+    Ok(())
+}
+
+/// Ids of caller and callee of the calls on a flow's critical path.
+fn calls_of(view: &FlowView) -> impl Iterator<Item = (&str, &str)> {
+    view.contexts.iter().filter_map(|context| {
+        let caller = &view.contexts[context.parent?];
+        Some((caller.node.id.as_str(), context.node.id.as_str()))
+    })
 }
 
 /// What was read for a question.
@@ -111,33 +167,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The id of the flow that is meant.
-fn find(profiles: &Profiles, flow: &str) -> Result<String, QueryError> {
-    let is_id = profiles.flows.iter().any(|profile| profile.id == flow);
-    if is_id {
-        return Ok(flow.to_string());
-    }
-    let of_name: BTreeSet<&str> =
-        profiles.flows.iter().filter(|profile| *profile.name == *flow).map(|profile| &*profile.id).collect();
-    match of_name.len() {
-        1 => Ok(of_name.into_iter().collect()),
-        0 => Err(unknown(profiles, flow)),
-        _ => {
-            let ids: Vec<String> = of_name.iter().map(|id| format!("`{id}`")).collect();
-            Err(QueryError::UnknownFlow {
-                flow: flow.to_string(),
-                hint: format!("; several have this name: give one of {}", ids.join(", ")),
-            })
-        }
-    }
-}
-
-fn unknown(profiles: &Profiles, flow: &str) -> QueryError {
-    let names = profiles.flows.iter().flat_map(|profile| [&*profile.id, &*profile.name]);
-    let nearest = names.map(|name| (strsim::damerau_levenshtein(flow, name), name)).min();
-    let hint = match nearest {
-        Some((distance, name)) if distance <= 1 + flow.len() / 3 => format!("; did you mean `{name}`?"),
-        _ => format!("; it has {} flows", profiles.flows.len()),
-    };
-    QueryError::UnknownFlow { flow: flow.to_string(), hint }
+/// Ids and names of the flows.
+fn names_of(profiles: &Profiles) -> impl Iterator<Item = (&str, &str)> + Clone {
+    profiles.flows.iter().map(|profile| (profile.id.as_str(), &*profile.name))
 }

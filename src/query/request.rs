@@ -59,6 +59,8 @@ pub struct GraphQuery {
     pub namespace: Option<String>,
     /// What a node stands for.
     pub level: Level,
+    /// Only what the requests of this flow touch, with its critical path marked: its id, or a name that only one has.
+    pub flow: Option<String>,
     /// Only what lies within `hops` of the nodes with this name or id.
     pub focus: Option<String>,
     /// Hops from the focus, 1 to 64.
@@ -81,6 +83,7 @@ impl Default for GraphQuery {
             environment: None,
             namespace: None,
             level: Level::Service,
+            flow: None,
             focus: None,
             hops: 1,
             direction: Direction::Both,

@@ -7,6 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::alias::Aliases;
 use super::collapse;
+use super::flows::{find_flow, flow_id};
 use super::notes;
 use super::request::{Direction, GraphQuery, Level, QueryError};
 use super::rollup::{Edges, Key, Names, SetOf, roll_up};
@@ -28,10 +29,13 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
         collapse::collapse(bucket, &mut edges, &mut names);
     }
     let mut nodes = node_entries(bucket, &edges, &mut names, query);
+    let touched = query.flow.as_deref().map(|flow| touched(bucket, flow, &mut names)).transpose()?;
+    let is_touched = |node: &Node| touched.as_ref().is_none_or(|touched| touched.contains(&place(node)));
     let mut kept: Vec<(Key, EdgeStats)> = edges
         .known
         .drain()
         .filter(|(key, stats)| is_wanted(key, stats, &edges.unjoined, &names, query))
+        .filter(|((caller, callee, ..), _)| is_touched(caller) && is_touched(callee))
         .collect();
     let connected: BTreeSet<String> = match &query.focus {
         Some(focus) => around(focus, query, &nodes, &mut kept)?,
@@ -40,7 +44,8 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
     // LINK-ISOLATED: services without edges are part of the map; after a filter on edges they would only be noise.
     let shows_isolated = query.focus.is_none() && query.min_calls == 0 && !query.errors_only;
     nodes.retain(|node, entry| {
-        let is_isolated = shows_isolated && node.kind == NodeKind::Service && matches(node, &names, query);
+        let is_service = node.kind == NodeKind::Service && matches(node, &names, query);
+        let is_isolated = shows_isolated && is_service && is_touched(node);
         connected.contains(&entry.id) || is_isolated
     });
     Ok(GraphSnapshot {
@@ -53,6 +58,24 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
         notes: notes::notes(reading),
         graph: build(nodes, kept, edges),
     })
+}
+
+/// What the requests of a flow touched, at service level or the answer's, if that is wider.
+fn touched(bucket: &Bucket, flow: &str, names: &mut Names) -> Result<SetOf<Node>, QueryError> {
+    let symbols = names.symbols;
+    let known = bucket.flows.iter().filter(|(_, stats)| stats.requests > 0).map(|(key, stats)| {
+        let (root, name) = (symbols.nodes.get(key.service.0), symbols.text(key.name));
+        (flow_id(&root, &name, symbols), name, stats)
+    });
+    let known: Vec<_> = known.collect();
+    let wanted = find_flow(known.iter().map(|(id, name, _)| (id.as_str(), &**name)), flow)?;
+    let stats = known.iter().filter(|(id, ..)| *id == wanted).map(|(.., stats)| stats);
+    let nodes = stats.flat_map(|stats| &stats.touches).filter(|(_, count)| **count > 0);
+    Ok(nodes.map(|(node, _)| place(&names.rolled_up(*node))).collect())
+}
+
+fn place(node: &Node) -> Node {
+    Node { operation: Symbol::EMPTY, ..*node }
 }
 
 fn node_entries(
@@ -107,6 +130,8 @@ fn node_entry(
         versions,
         requests: stats.requests,
         errors: stats.errors,
+        on_path: None,
+        is_marked: false,
     }
 }
 
@@ -238,7 +263,7 @@ fn build(
     for ((caller, callee, protocol, is_async), key, stats) in sorted {
         let via = edges.via.get(&key).map(|via| via.iter().cloned().collect()).unwrap_or_default();
         let is_joined = !edges.unjoined.contains(&key);
-        graph.add_edge(caller, callee, EdgeEntry { protocol, is_async, stats, via, is_joined });
+        graph.add_edge(caller, callee, EdgeEntry { protocol, is_async, stats, via, is_joined, on_path: None, is_marked: false });
     }
     graph
 }

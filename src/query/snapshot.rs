@@ -5,6 +5,7 @@ use std::sync::Arc;
 use petgraph::graph::DiGraph;
 
 use super::request::{GraphQuery, Level};
+use super::shared::OnPath;
 use crate::graph::{EdgeStats, Totals};
 use crate::lane::Dropped;
 use crate::model::{Minute, NodeKind, Protocol};
@@ -30,7 +31,7 @@ pub struct GraphSnapshot {
 }
 
 /// What an answer knows of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NodeEntry {
     /// Unique and stable.
     pub id: String,
@@ -52,10 +53,14 @@ pub struct NodeEntry {
     pub requests: u64,
     /// Of these, failed ones.
     pub errors: u64,
+    /// What critical paths say of it, where it lies on any.
+    pub on_path: Option<OnPath>,
+    /// True where it lies on the critical path of the flow that was asked for.
+    pub is_marked: bool,
 }
 
 /// What an answer knows of an edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EdgeEntry {
     /// What it speaks.
     pub protocol: Protocol,
@@ -67,6 +72,10 @@ pub struct EdgeEntry {
     pub via: Vec<Arc<str>>,
     /// False in a collapsed view where both sides only share a destination.
     pub is_joined: bool,
+    /// What critical paths say of it, where it lies on any.
+    pub on_path: Option<OnPath>,
+    /// True where it lies on the critical path of the flow that was asked for.
+    pub is_marked: bool,
 }
 
 impl GraphSnapshot {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::analyze::{Call, Evidence, Facts, Joined, Tally, Visit};
-use crate::config::Config;
+use crate::config::{Config, SharedConfig};
 use crate::graph::LiveGraph;
 use crate::model::{Minute, Node, NodeId, NodeKind, Protocol, Sampling, Symbol, Symbols, TraceId};
 use crate::store::Timeline;
@@ -90,7 +90,7 @@ fn nodes(snapshot: &GraphSnapshot) -> Vec<String> {
 }
 
 fn check(lines: &str, query: GraphQuery, expected: &[&str]) {
-    let snapshot = graph(&live(lines), &query, 0).unwrap();
+    let snapshot = graph(&live(lines), &query, &SharedConfig::default(), 0).unwrap();
     assert_eq!(edges(&snapshot), expected, "for\n{lines}");
     assert!(nodes(&snapshot).is_sorted(), "nodes are sorted by id");
 }
@@ -151,7 +151,7 @@ fn filters_narrow() {
 #[test]
 fn a_service_without_calls_is_on_the_map_unless_edges_are_filtered() {
     let has_idle =
-        |query| nodes(&graph(&live(SHOP), &query, 0).unwrap()).contains(&"service:idle@shop".to_string());
+        |query| nodes(&graph(&live(SHOP), &query, &SharedConfig::default(), 0).unwrap()).contains(&"service:idle@shop".to_string());
     assert!(has_idle(all()));
     assert!(!has_idle(GraphQuery { min_calls: 1, ..all() }));
     assert!(!has_idle(GraphQuery { namespace: Some("money".into()), ..all() }));
@@ -166,7 +166,7 @@ fn a_focus_shows_its_surroundings() {
     let further = [&down[..], &["service:pay@money -> external:bank.example 1"]].concat();
     check(SHOP, around(Direction::Callees, 2), &further);
     let unknown = GraphQuery { focus: Some("cat".into()), ..all() };
-    let error = graph(&live(SHOP), &unknown, 0).err().unwrap().to_string();
+    let error = graph(&live(SHOP), &unknown, &SharedConfig::default(), 0).err().unwrap().to_string();
     assert_eq!(error, "no node is called `cat` in this range; did you mean `cart`?");
 }
 
@@ -222,10 +222,10 @@ fn the_collapsed_view_has_exact_counts_or_none() {
 #[test]
 fn an_empty_range_says_so() {
     let query = GraphQuery { range: TimeRange::Between { from: 5, to: 5 }, ..all() };
-    assert!(matches!(graph(&live(SHOP), &query, 0), Err(QueryError::EmptyRange { .. })));
+    assert!(matches!(graph(&live(SHOP), &query, &SharedConfig::default(), 0), Err(QueryError::EmptyRange { .. })));
     let window = GraphQuery::default();
     let later = Minute(1_000).start_nanos();
-    assert_eq!(graph(&live(SHOP), &window, later).unwrap().graph.node_count(), 0, "the window has passed");
+    assert_eq!(graph(&live(SHOP), &window, &SharedConfig::default(), later).unwrap().graph.node_count(), 0, "the window has passed");
 }
 
 proptest! {

@@ -12,7 +12,7 @@ use utoipa::openapi::path::ParameterIn;
 use crate::api::error::{ApiError, excerpt};
 
 /// Announced, and refused until they work.
-const NOT_OFFERED: [&str; 2] = ["flow", "version"];
+const NOT_OFFERED: [&str; 1] = ["version"];
 
 /// The names that a struct documents.
 pub(super) fn names<P: IntoParams>() -> Vec<String> {

@@ -114,7 +114,7 @@ fn the_graph_of_a_generated_file_is_the_expected_one() {
         let path = path.display().to_string();
         let read = files::read(&[path], Config::default(), 1_000_000).unwrap();
         let query = GraphQuery { range: TimeRange::All, ..GraphQuery::default() };
-        let snapshot = query::graph(&read.timeline, &query, FILE_START).unwrap();
+        let snapshot = query::graph(&read.timeline, &query, &Default::default(), FILE_START).unwrap();
         let freshness = Freshness {
             now: FILE_START,
             lag_ms: None,

@@ -80,7 +80,7 @@ fn run(logs: &[Vec<Sent>], mode: LaneMode, workers: usize, batch: usize) -> (Gra
     drop(senders);
     pipeline.join().unwrap();
     let query = GraphQuery { range: TimeRange::All, level: query::Level::Operation, ..GraphQuery::default() };
-    let snapshot = query::graph(&shared.timeline, &query, START).unwrap();
+    let snapshot = query::graph(&shared.timeline, &query, &shared.config.shared, START).unwrap();
     (graph_document(&snapshot, &Freshness::default()), telemetry)
 }
 
