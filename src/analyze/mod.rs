@@ -16,7 +16,7 @@ mod retry;
 mod tree;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -222,6 +222,10 @@ sections! {
         /// Flows kept per minute; the rest is `other`.
         /// 2,000 are the entry points of a large system; each carries its critical paths, so they cost the most.
         facts max_flows: usize = 2_000, between(1, 1_000_000);
+        /// Chains of calls on the critical paths of one flow that are kept per minute; the time of the rest is `other`
+        /// below the nearest one that is kept.
+        /// A flow usually has some dozens; 512 bound what one that calls everything can cost.
+        facts max_paths: usize = 512, between(1, 100_000);
     }
 
     /// What counts as a critical path that flows share.

@@ -10,7 +10,8 @@ use document::*;
 use crate::analyze::Evidence;
 use crate::graph::sealed::{Damage, Frame, Header, section_name};
 use crate::graph::{
-    Bucket, EdgeStats, Exemplars, FlowStats, Hashes, Histogram, NodeStats, ServiceStats, Totals,
+    Bucket, EdgeStats, Exemplars, FlowPaths, FlowStats, Hashes, Histogram, NodeStats, PathContext,
+    ServiceStats, Totals,
 };
 use crate::lane::{Gap, InputCounts, Position};
 use crate::model::{FastMap, Node, NodeId, Symbol, Symbols};
@@ -144,10 +145,34 @@ impl Names<'_> {
             latency: histogram(&stats.latency),
             touches: self.touches(&stats.touches),
             exemplars: exemplars(&stats.exemplars),
+            paths: (stats.paths.requests > 0).then(|| self.paths(&stats.paths)),
         };
         let mut flows: Vec<FlowDocument> = bucket.flows.iter().map(flow).collect();
         flows.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
         flows
+    }
+
+    fn paths(&self, paths: &FlowPaths) -> PathsDocument {
+        let tree = paths.tree_by_node(|node| self.node(node));
+        let context = |context: PathContext| ContextDocument {
+            caller: context.parent,
+            node: self.node(context.node),
+            requests: Count(context.sums.requests),
+            adjusted_65536ths: context.sums.weight.to_string(),
+            exclusive_ns_65536ths: context.sums.exclusive.to_string(),
+            gap_ns_65536ths: context.sums.gap.to_string(),
+            retry_ns_65536ths: context.sums.retry.to_string(),
+            inclusive_ns_65536ths: context.sums.inclusive.to_string(),
+            other_ns_65536ths: context.other.to_string(),
+        };
+        PathsDocument {
+            requests: Count(paths.requests),
+            adjusted_65536ths: paths.weight.to_string(),
+            adjusted_squares_4294967296ths: paths.weight_squares.to_string(),
+            duration_ns_65536ths: paths.duration.to_string(),
+            other_ns_65536ths: tree.other.to_string(),
+            contexts: tree.contexts.into_iter().map(context).collect(),
+        }
     }
 
     fn touches(&self, touches: &FastMap<NodeId, u64>) -> Vec<TouchDocument> {
@@ -287,15 +312,17 @@ mod tests {
     use crate::lane::{GapCause, Inputs, ShedState};
     use crate::model::Minute;
 
-    /// A bucket of format 1 that was written once, and has to be readable for ever.
-    const VERSION_1: &str = "tests/golden/bucket-v1.bucket";
+    /// Buckets of format 1 that were written once, and have to be readable for ever: one of before there were paths,
+    /// and one with them.
+    const VERSION_1: [(&str, bool); 2] = [("bucket-v1", false), ("bucket-v1-paths", true)];
 
-    fn file(path: &str) -> Vec<u8> {
-        std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    fn file(name: &str) -> Vec<u8> {
+        let path = format!("{}/tests/golden/{name}.bucket", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read(path).unwrap()
     }
 
-    /// The contents of that file: something in every section.
-    fn version_1() -> Vec<u8> {
+    /// The contents of those files: something in every section.
+    fn version_1(has_paths: bool) -> Vec<u8> {
         let symbols = Symbols::new(1_000);
         let minute = Minute(29_933_401);
         let live = LiveGraph::new(symbols.clone(), &Config::default());
@@ -311,7 +338,9 @@ mod tests {
                 is_error: n % 5 == 0,
                 trace: u128::from(n) << 64 | 7,
             };
-            writer.record(0, &facts(&symbols, &row));
+            let mut facts = facts(&symbols, &row);
+            facts.flows.iter_mut().filter(|_| !has_paths).for_each(|flow| flow.path = None);
+            writer.record(0, &facts);
         }
         writer.finish(0, 0, minute);
         let bucket = live.finals()[&(0, minute)].clone();
@@ -353,20 +382,25 @@ mod tests {
 
     #[test]
     fn a_bucket_of_format_1_stays_readable_for_ever() {
-        let bytes = file(VERSION_1);
-        let frame = Frame::open(&bytes).unwrap();
-        assert!(frame.is_digest_right());
-        let json = to_json(&frame, true).unwrap();
-        assert_golden("tests/golden/bucket-v1.json", &format!("{json}\n"));
-        assert_eq!(to_json(&frame, false).unwrap().lines().count(), 1);
+        for (name, has_paths) in VERSION_1 {
+            let bytes = file(name);
+            let frame = Frame::open(&bytes).unwrap();
+            assert!(frame.is_digest_right());
+            assert_eq!(frame.sections().any(|(id, _)| section_name(id) == Some("paths")), has_paths);
+            let json = to_json(&frame, true).unwrap();
+            assert_golden(&format!("tests/golden/{name}.json"), &format!("{json}\n"));
+            assert_eq!(to_json(&frame, false).unwrap().lines().count(), 1);
+        }
     }
 
     /// To be removed, with `version_1`, once the format has a second version.
     #[test]
     fn format_1_is_written_as_ever() {
-        let bytes = version_1();
-        assert_eq!(Frame::open(&bytes).unwrap().sealed_again().as_ref(), Ok(&bytes));
-        assert!(bytes == file(VERSION_1), "the bytes of equal contents changed without a new version");
+        for (name, has_paths) in VERSION_1 {
+            let bytes = version_1(has_paths);
+            assert_eq!(Frame::open(&bytes).unwrap().sealed_again().as_ref(), Ok(&bytes));
+            assert!(bytes == file(name), "{name}: the bytes of equal contents changed without a new version");
+        }
     }
 
     #[test]

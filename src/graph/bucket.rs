@@ -32,6 +32,8 @@ pub struct Caps {
     pub flows: usize,
     /// Refined flows of one service and request.
     pub refined_flows: usize,
+    /// Chains of calls on the critical paths of one flow.
+    pub paths: usize,
 }
 
 impl Caps {
@@ -43,6 +45,7 @@ impl Caps {
             edges: config.graph.max_edges,
             flows: config.flows.max_flows,
             refined_flows: config.flows.max_refined,
+            paths: config.flows.max_paths,
         }
     }
 
@@ -53,6 +56,7 @@ impl Caps {
         edges: usize::MAX,
         flows: usize::MAX,
         refined_flows: usize::MAX,
+        paths: usize::MAX,
     };
 }
 
@@ -138,12 +142,20 @@ impl Bucket {
         hashes: &mut Hashes,
     ) {
         let service = hashes.service_of(request.root);
+        for place in request.path.iter().flat_map(|path| &path.places) {
+            self.offer(&[place.node], caps, hashes);
+        }
         let mut touches = request.touches.clone();
         self.place_all(&mut touches, caps, hashes);
         let key = FlowKey { service, name: request.name };
         let refines = (request.name != request.base).then_some(request.base);
         match self.flow(key, refines, sign, caps, hashes) {
-            Some(stats) => stats.apply(sign, request, &touches, trace),
+            Some(stats) => {
+                stats.apply(sign, request, &touches, trace);
+                if let Some(path) = &request.path {
+                    stats.paths.apply(sign, path, caps.paths, hashes);
+                }
+            }
             None => sign.apply(&mut self.totals.other_requests, 1),
         }
     }
@@ -192,11 +204,19 @@ impl Bucket {
                 .and_then(|base| self.refined_kept.get(&FlowKey { name: *base, ..key }));
             kept.is_none_or(|kept| kept.contains(text_hash(key.name, hashes), key.name))
         };
-        let is_folding = self.refined_of.keys().any(|key| !is_kept(*key));
-        folded(&self.flows, is_folding, FlowStats::merge, |key| match is_kept(key) {
+        let has_folding_nodes = self.places.is_folding();
+        let is_folding = has_folding_nodes || self.refined_of.keys().any(|key| !is_kept(*key));
+        let merge = |sums: &mut FlowStats, stats: &FlowStats| sums.merge(stats, Caps::NONE.paths);
+        let mut flows = folded(&self.flows, is_folding, merge, |key| match is_kept(key) {
             true => key,
             false => FlowKey { name: Symbol::OTHER, ..key },
-        })
+        });
+        if has_folding_nodes {
+            for stats in flows.to_mut().values_mut() {
+                stats.paths = stats.paths.placed(|node| self.places.get(node), hashes);
+            }
+        }
+        flows
     }
 
     /// The sums of an edge; `None` beyond the cap.

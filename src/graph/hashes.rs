@@ -4,20 +4,27 @@ use std::sync::Arc;
 
 use super::stats::{EdgeKey, FlowKey, JoinedKey};
 use crate::model::symbols::TableView;
-use crate::model::{FastMap, Node, NodeId, NodeKind, Symbol, Symbols, stable_hash};
+use crate::model::{FastMap, Node, NodeId, NodeKind, Symbol, Symbols, stable_hash, stable_hash_wide};
 
 /// One thread's view of the nodes, with their hashes remembered.
 pub struct Hashes {
     symbols: Arc<Symbols>,
     nodes: TableView<Node>,
     known: FastMap<NodeId, u64>,
+    known_wide: FastMap<NodeId, u128>,
     services: FastMap<NodeId, NodeId>,
 }
 
 impl Hashes {
     /// A view of `symbols`.
     pub fn new(symbols: Arc<Symbols>) -> Hashes {
-        Hashes { symbols, nodes: TableView::new(), known: FastMap::default(), services: FastMap::default() }
+        Hashes {
+            symbols,
+            nodes: TableView::new(),
+            known: FastMap::default(),
+            known_wide: FastMap::default(),
+            services: FastMap::default(),
+        }
     }
 
     /// The tables behind the numbers.
@@ -60,15 +67,34 @@ impl Hashes {
         if let Some(hash) = self.known.get(&id) {
             return *hash;
         }
-        let node = self.get(id);
+        let hash = stable_hash(&self.bytes(id));
+        self.known.insert(id, hash);
+        hash
+    }
+
+    /// Hash of a node's strings, for what is told apart by it.
+    pub(super) fn node_wide(&mut self, id: NodeId) -> u128 {
+        if let Some(hash) = self.known_wide.get(&id) {
+            return *hash;
+        }
+        let hash = self.node_wide_anew(id);
+        self.known_wide.insert(id, hash);
+        hash
+    }
+
+    /// The same where nothing can be remembered.
+    pub(super) fn node_wide_anew(&self, id: NodeId) -> u128 {
+        stable_hash_wide(&self.bytes(id))
+    }
+
+    fn bytes(&self, id: NodeId) -> Vec<u8> {
+        let node = self.symbols.nodes.get(id.0);
         let mut bytes = vec![node.kind as u8];
         for symbol in [node.environment, node.namespace, node.name, node.operation] {
             bytes.extend_from_slice(self.symbols.text(symbol).as_bytes());
             bytes.push(0xff);
         }
-        let hash = stable_hash(&bytes);
-        self.known.insert(id, hash);
-        hash
+        bytes
     }
 
     /// Hash of an edge's strings.

@@ -98,13 +98,17 @@ impl Bucket {
         if stats.requests == 0 {
             return;
         }
+        if caps.nodes < usize::MAX {
+            let nodes: Vec<NodeId> = stats.paths.nodes().collect();
+            self.offer(&nodes, caps, hashes);
+        }
         let mut touched: Vec<NodeId> = stats.touches.keys().copied().collect();
         self.place_all(&mut touched, caps, hashes);
         let Some(sums) = self.flow(key, refines, Sign::Plus, caps, hashes) else {
             self.totals.other_requests += stats.requests;
             return;
         };
-        sums.merge(stats);
+        sums.merge(stats, caps.paths);
         for (node, place) in stats.touches.keys().zip(touched).filter(|(node, place)| *node != place) {
             let count = stats.touches[node];
             Sign::Minus.apply(sums.touches.entry(*node).or_default(), count);

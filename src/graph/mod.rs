@@ -10,6 +10,7 @@ mod hashes;
 mod histogram;
 mod live;
 mod merge;
+mod paths;
 mod places;
 pub mod sealed;
 mod stats;
@@ -23,6 +24,7 @@ pub use bucket::{Bucket, Caps};
 pub use hashes::Hashes;
 pub use histogram::Histogram;
 pub use live::{FinalMinutes, GroupId, LaneId, LaneWriter, LiveGraph, LiveSize};
+pub use paths::{FlowPaths, PathContext, PathSums, PathTree};
 pub use stats::{
     EdgeKey, EdgeStats, Exemplars, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Totals,
 };

@@ -5,6 +5,7 @@
 //! in the live view only, and only until the trace is closed.
 
 use super::histogram::Histogram;
+use super::paths::FlowPaths;
 use crate::analyze::{Call, Evidence, FlowRequest, Joined, Tally, Visit};
 use crate::model::{FastMap, NodeId, Protocol, Sampling, Symbol, TraceId, UnixNanos};
 
@@ -266,6 +267,8 @@ pub struct FlowStats {
     pub touches: FastMap<NodeId, u64>,
     /// Traces to open.
     pub exemplars: Exemplars,
+    /// What its requests waited for.
+    pub paths: FlowPaths,
 }
 
 impl FlowStats {
@@ -282,8 +285,8 @@ impl FlowStats {
         }
     }
 
-    /// Adds the requests of another flow.
-    pub fn merge(&mut self, other: &FlowStats) {
+    /// Adds the requests of another flow; of both together at most `max_paths` chains of calls are kept.
+    pub(super) fn merge(&mut self, other: &FlowStats, max_paths: usize) {
         self.requests += other.requests;
         self.adjusted = self.adjusted.saturating_add(other.adjusted);
         self.errors += other.errors;
@@ -292,6 +295,7 @@ impl FlowStats {
             *self.touches.entry(*node).or_default() += count;
         }
         self.exemplars.merge(&other.exemplars);
+        self.paths.merge(&other.paths, max_paths);
     }
 }
 

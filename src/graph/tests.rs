@@ -19,8 +19,9 @@ fn sum<'a>(symbols: &Arc<Symbols>, rows: impl Iterator<Item = &'a Row>, caps: &C
 }
 
 const FEW_NODES: Caps = Caps { operations_per_service: 2, nodes: 3, edges: 1_000, ..Caps::NONE };
-const FEW_EDGES: Caps = Caps { edges: 5, flows: 3, refined_flows: 2, ..Caps::NONE };
-const FEW_OF_ALL: Caps = Caps { operations_per_service: 2, nodes: 3, edges: 4, flows: 3, refined_flows: 2 };
+const FEW_EDGES: Caps = Caps { edges: 5, flows: 3, refined_flows: 2, paths: 7, ..Caps::NONE };
+const FEW_OF_ALL: Caps =
+    Caps { operations_per_service: 2, nodes: 3, edges: 4, flows: 3, refined_flows: 2, paths: 5 };
 
 proptest! {
     #[test]
@@ -43,9 +44,47 @@ proptest! {
         merged.merge(&sum(&symbols, left.iter(), &caps), &caps, &mut Hashes::new(symbols.clone()));
         prop_assert_eq!(read(&merged), read(&whole));
         prop_assert!(merged.edges.len() <= caps.edges && merged.flows.len() <= caps.flows);
+        for stats in merged.flows.values() {
+            prop_assert!(stats.paths.nodes().count() <= caps.paths);
+        }
         let calls = |bucket: &Bucket| bucket.edges.values().map(|stats| stats.calls).sum::<u64>() + bucket.totals.other_calls;
         prop_assert_eq!(calls(&merged), rows.len() as u64, "nothing is lost without being counted");
         prop_assert_eq!(calls(&whole), rows.len() as u64);
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_taken_back_was_never_there(
+        rows in rows(),
+        split in 0..80usize,
+        caps in prop_oneof![Just(Caps::NONE), Just(FEW_OF_ALL)],
+    ) {
+        let symbols = Symbols::new(10_000);
+        let mut hashes = Hashes::new(symbols.clone());
+        let (stays, goes) = rows.split_at(split.min(rows.len()));
+        let mut bucket = sum(&symbols, rows.iter(), &caps);
+        goes.iter().for_each(|row| bucket.apply(Sign::Minus, &facts(&symbols, row), &caps, &mut hashes));
+        let left = sum(&symbols, stays.iter(), &caps);
+        let known = |bucket: &Bucket| -> std::collections::BTreeMap<FlowKey, u64> {
+            let flows = bucket.flows.iter().filter(|(_, stats)| stats.requests > 0);
+            flows.map(|(key, stats)| (*key, stats.requests)).collect()
+        };
+        // Under a cap what pushed something out does not bring it back; what is left is exact all the same.
+        for (key, requests) in known(&bucket) {
+            prop_assert_eq!(left.flows.get(&key).map(|stats| stats.requests), Some(requests));
+            let (tree, expected) = (bucket.flows[&key].paths.tree(), left.flows[&key].paths.tree());
+            let of = |tree: &PathTree| tree.contexts.iter().map(|context| (context.node, context.depth, context.sums)).collect::<Vec<_>>();
+            match caps == Caps::NONE {
+                true => prop_assert_eq!(tree, expected),
+                false => for context in of(&tree) {
+                    prop_assert!(of(&expected).contains(&context), "{context:?}");
+                },
+            }
+        }
+        if caps == Caps::NONE {
+            prop_assert_eq!(known(&bucket), known(&left));
+        }
     }
 }
 

@@ -19,5 +19,5 @@ pub use span::{Links, MessagingOperation, Protocol, RemoteParent, Span, SpanKind
 pub use symbols::{
     FastMap, Node, NodeId, NodeKind, Peer, PeerId, Resource, ResourceId, Symbol, Symbols, TableView,
 };
-pub use text::{matches_glob, stable_hash};
+pub use text::{chained_hash, matches_glob, stable_hash, stable_hash_wide};
 pub use time::{LogMillis, Minute, UnixNanos};

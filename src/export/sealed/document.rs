@@ -169,6 +169,33 @@ pub(super) struct FlowDocument {
     pub latency: HistogramDocument,
     pub touches: Vec<TouchDocument>,
     pub exemplars: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<PathsDocument>,
+}
+
+/// Times are nanoseconds multiplied with weights, which are in 1/65536.
+#[derive(Serialize)]
+pub(super) struct PathsDocument {
+    pub requests: Count,
+    pub adjusted_65536ths: String,
+    pub adjusted_squares_4294967296ths: String,
+    pub duration_ns_65536ths: String,
+    pub other_ns_65536ths: String,
+    pub contexts: Vec<ContextDocument>,
+}
+
+/// The caller is the position of its context in the list.
+#[derive(Serialize)]
+pub(super) struct ContextDocument {
+    pub caller: Option<usize>,
+    pub node: NodeName,
+    pub requests: Count,
+    pub adjusted_65536ths: String,
+    pub exclusive_ns_65536ths: String,
+    pub gap_ns_65536ths: String,
+    pub retry_ns_65536ths: String,
+    pub inclusive_ns_65536ths: String,
+    pub other_ns_65536ths: String,
 }
 
 #[derive(Serialize)]

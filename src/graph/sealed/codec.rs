@@ -6,6 +6,7 @@ use super::Damage;
 use super::frame::{self, Frame, Header};
 use super::inputs::{self, Positions, list};
 use super::names::{Names, Ranks};
+use super::paths;
 use super::wire::{Reader, Writer};
 use crate::graph::bucket::{Bucket, Caps};
 use crate::graph::hashes::Hashes;
@@ -26,6 +27,7 @@ const SERVICES: u32 = 8;
 const INPUTS: u32 = 9;
 const GAPS: u32 = 10;
 const MEMBERS: u32 = 11;
+const PATHS: u32 = 12;
 const POSITIONS: u32 = 64;
 
 /// The name of a section; `None` for those of newer versions.
@@ -42,6 +44,7 @@ pub fn section_name(id: u32) -> Option<&'static str> {
         INPUTS => "inputs",
         GAPS => "gaps",
         MEMBERS => "members",
+        PATHS => "paths",
         POSITIONS => "positions",
         _ => return None,
     })
@@ -67,7 +70,7 @@ pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: 
     counts.merge(&bucket.inputs);
     let gaps: BTreeSet<&Gap> = bucket.gaps.union(&attached.gaps).collect();
     let (ranks, strings, nodes) = Ranks::of(bucket, &folded, hashes.symbols());
-    let sections = [
+    let mut sections = vec![
         (STRINGS, strings),
         (NODES, nodes),
         (TOTALS, write_totals(bucket.totals)),
@@ -79,8 +82,12 @@ pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: 
         (INPUTS, inputs::write_counts(&counts)),
         (GAPS, inputs::write_gaps(gaps.into_iter())),
         (MEMBERS, write_members(attached.members)),
-        (POSITIONS, inputs::write_positions(&attached.positions)),
     ];
+    let paths = paths::write(&folded.flows, &ranks);
+    if !paths.is_empty() {
+        sections.push((PATHS, paths));
+    }
+    sections.push((POSITIONS, inputs::write_positions(&attached.positions)));
     frame::write(header, &sections)
 }
 
@@ -164,6 +171,7 @@ impl Frame<'_> {
             let key = FlowKey { service: names.node(&mut input)?, name: names.symbol(&mut input)? };
             bucket.merge_flow(key, None, &input.flow(names)?, caps, hashes);
         }
+        paths::add(self.section(PATHS), bucket, names, hashes)?;
         let mut input = Reader(self.section(SERVICES));
         for _ in 0..list(&mut input)? {
             let service = names.node(&mut input)?;

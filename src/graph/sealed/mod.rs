@@ -9,6 +9,7 @@ pub(crate) mod fixture;
 mod frame;
 mod inputs;
 mod names;
+mod paths;
 mod stats;
 mod wire;
 

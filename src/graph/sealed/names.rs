@@ -78,6 +78,7 @@ fn node_ids(bucket: &Bucket, folded: &Folded<'_>) -> BTreeSet<NodeId> {
     for (key, stats) in folded.flows.iter() {
         ids.insert(key.service);
         ids.extend(stats.touches.keys());
+        ids.extend(stats.paths.nodes());
     }
     ids
 }

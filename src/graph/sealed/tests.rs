@@ -6,14 +6,19 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::analyze::fixture::{CHECKOUT, spans_after};
+use crate::analyze::{Analyzer, Scope};
+use crate::config::Config;
 use crate::graph::bucket::{Bucket, Caps};
 use crate::graph::fixture::{Row, facts, rows, shown};
 use crate::graph::hashes::Hashes;
 use crate::graph::stats::Sign;
+use crate::graph::{PathContext, PathSums};
 use crate::lane::{Gap, GapCause, InputCounts, Inputs, Position, ShedState};
-use crate::model::{Minute, Symbols};
+use crate::model::{Minute, NodeId, Symbols, TraceId};
 
-const CAPS: Caps = Caps { operations_per_service: 2, nodes: 4, edges: 6, flows: 4, refined_flows: 2 };
+const CAPS: Caps =
+    Caps { operations_per_service: 2, nodes: 4, edges: 6, flows: 4, refined_flows: 2, paths: 6 };
 
 fn header() -> Header {
     let key = BucketKey { lane: Arc::from("merged"), width: Width::Minute, start: Minute(7) };
@@ -104,6 +109,63 @@ proptest! {
             let _ = (frame.positions(), frame.members(), frame.totals(), frame.inputs());
         }
     }
+}
+
+/// The tree of the only flow: nodes by depth, in milliseconds own time, gap, retry and all.
+fn only_flow(bucket: &Bucket, symbols: &Symbols) -> Vec<String> {
+    let name = |node: NodeId| symbols.text(symbols.nodes.get(node.0).name);
+    let [stats] = &bucket.flows.values().collect::<Vec<_>>()[..] else { panic!("it has one flow") };
+    assert_eq!((stats.paths.requests, stats.paths.weight >> 16), (1, 1));
+    let line = |context: &PathContext| {
+        let PathSums { exclusive, gap, retry, inclusive, .. } = context.sums;
+        let ms = [exclusive, gap, retry, inclusive, context.other].map(|sum| (sum >> 16) / 1_000_000);
+        format!("{}{} {ms:?}", "  ".repeat(context.depth), name(context.node))
+    };
+    stats.paths.tree_by_node(name).contexts.iter().map(line).collect()
+}
+
+#[test]
+fn worked_example_is_counted_sealed_and_read_again() {
+    let symbols = Symbols::new(10_000);
+    let mut hashes = Hashes::new(symbols.clone());
+    let mut analyzer = Analyzer::new(symbols.clone(), &Config::default());
+    let facts = analyzer.analyze(TraceId(1), spans_after(&symbols, 1_000, CHECKOUT), Scope::WHOLE);
+    let mut bucket = Bucket::default();
+    bucket.apply(Sign::Plus, &facts, &Caps::from_config(&Config::default()), &mut hashes);
+    let expected = [
+        "A [15, 0, 4, 100, 0]",
+        "  B [8, 6, 0, 30, 0]",
+        "    mysql/cart [16, 0, 0, 16, 0]",
+        "  C [26, 8, 0, 34, 0]",
+        "  E [11, 9, 8, 20, 0]",
+        "  kafka/orders [1, 0, 0, 1, 0]",
+    ];
+    assert_eq!(only_flow(&bucket, &symbols), expected);
+    let bytes = encode(&header(), &bucket, &attachments(), &hashes);
+    let others = Symbols::new(10_000);
+    let mut back = Bucket::default();
+    Frame::open(&bytes).unwrap().add_to(&mut back, &mut Hashes::new(others.clone())).unwrap();
+    assert_eq!(only_flow(&back, &others), expected);
+}
+
+#[test]
+fn sections_of_later_versions_are_skipped() {
+    let symbols = Symbols::new(10_000);
+    let row =
+        Row { minute: 7, lane: 0, caller: (1, 1), callee: (2, 1), nanos: 100, is_error: false, trace: 1 };
+    let (bucket, mut hashes) = sum(&symbols, [row].iter());
+    let bytes = encode(&header(), &bucket, &attachments(), &hashes);
+    let frame = Frame::open(&bytes).unwrap();
+    let mut sections: Vec<(u32, Vec<u8>)> =
+        frame.sections().map(|(id, _)| (id, frame.section(id).to_vec())).collect();
+    let at = sections.len() - 1;
+    sections.insert(at, (63, b"later".to_vec()));
+    let later = frame::write(&header(), &sections);
+    let later = Frame::open(&later).unwrap();
+    assert!(later.has_unknown_sections() && later.is_digest_right());
+    let mut back = Bucket::default();
+    later.add_to(&mut back, &mut hashes).unwrap();
+    assert_eq!(shown(&back), shown(&bucket));
 }
 
 #[test]

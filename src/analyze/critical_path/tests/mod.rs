@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::analyze::Analyzer;
-use crate::analyze::fixture::spans_after;
+use crate::analyze::fixture::{CHECKOUT, spans_after};
 use crate::config::Config;
 use crate::model::{Span, SpanId, SpanKind, Symbols};
 
@@ -81,24 +81,6 @@ fn check(trace: &str, expected: &[&str]) {
 fn check_flags(trace: &str, expected: &[Flag]) {
     assert_eq!(path(trace).path.flags, expected, "for\n{trace}");
 }
-
-/// ALGORITHMS 1, worked example.
-const CHECKOUT: &str = "
-    A server checkout 0..100 host=h1
-      A client a1 5..35 host=h1
-        B server cart 8..32 host=h1
-          B client query 12..28 db=mysql/cart host=h1
-      A client a2 36..70 host=h1
-        C server price -14..12 host=h2
-      A client a3 36..60 host=h1
-        D server reco 38..58 host=h1
-      A client a4 72..80 host=h1 !err
-        E server pay 75..78 host=h1
-      A client a5 84..96 host=h1
-        E server pay 86..94 host=h1
-      A producer p 96..97 host=h1 msg=kafka/orders
-        F consumer ship 130..170 host=h1
-      A internal audit 90..150 host=h1";
 
 #[test]
 fn worked_example() {
