@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use super::config::ConfigArgs;
+use super::dot;
 use super::files;
 use super::pipeline::Shared;
 use super::store::open_to_read;
@@ -34,6 +35,9 @@ pub(super) struct Args {
     /// Output format; text on a terminal, json elsewhere.
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Who lays out an svg.
+    #[arg(long, value_enum, value_name = "ENGINE", default_value_t = Layout::Own)]
+    layout: Layout,
     #[command(flatten)]
     filters: Filters,
     /// Most spans taken from files; above it the command ends instead of filling the memory.
@@ -100,6 +104,14 @@ enum Format {
     Svg,
     /// A table
     Text,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    /// linchpin itself
+    Own,
+    /// Graphviz, where `dot` is installed
+    Dot,
 }
 
 /// A document, and what is to be said of it.
@@ -241,13 +253,23 @@ fn ask_server(url: &str, filters: &Filters) -> Result<Answer, Failure> {
     Ok(Answer { document, problems: Vec::new(), hint: String::new() })
 }
 
+fn svg(document: &GraphDocument, layout: Layout) -> String {
+    if layout == Layout::Dot {
+        match dot::svg(&to_dot(document, &DotOptions::default())) {
+            Ok(picture) => return picture,
+            Err(problem) => eprintln!("linchpin: {problem}; drawn without it"),
+        }
+    }
+    to_svg(document, &SvgOptions::default())
+}
+
 fn print(document: &GraphDocument, args: &Args) -> Outcome {
     let is_terminal = std::io::stdout().is_terminal();
     let default = if is_terminal { Format::Text } else { Format::Json };
     let text = match args.format.unwrap_or(default) {
         Format::Json => json::to_json(document, true) + "\n",
         Format::Dot => to_dot(document, &DotOptions::default()),
-        Format::Svg => to_svg(document, &SvgOptions::default()),
+        Format::Svg => svg(document, args.layout),
         Format::Text => {
             let width = if is_terminal { super::terminal_width() } else { None };
             to_text(document, &TextOptions { width, colour: is_terminal, limit: args.limit })
