@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use super::dot;
 use super::output;
 use super::source::{ScopeArgs, SourceArgs, fetch_document, query_string, refused};
 use super::{Failure, Outcome, now_nanos};
@@ -10,7 +11,7 @@ use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
 use crate::export::svg::{SvgOptions, to_svg};
 use crate::export::text::{TextOptions, to_text};
-use crate::export::{graph_document, json};
+use crate::export::{critical_overlay, graph_document, json};
 use crate::query;
 
 /// Arguments of `linchpin graph`.
@@ -21,6 +22,9 @@ pub(super) struct Args {
     /// Output format; text on a terminal, json elsewhere.
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Who lays out an svg.
+    #[arg(long, value_enum, value_name = "ENGINE", default_value_t = Layout::Own)]
+    layout: Layout,
     #[command(flatten)]
     filters: Filters,
     /// Most edges in a text table.
@@ -71,6 +75,14 @@ enum Format {
     Text,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Layout {
+    /// linchpin itself
+    Own,
+    /// Graphviz, where `dot` is installed
+    Dot,
+}
+
 pub(super) fn run(args: Args) -> Outcome {
     let query = args.filters.query_string(&args.source);
     if let Some(url) = args.source.server() {
@@ -118,13 +130,23 @@ impl Filters {
     }
 }
 
+fn svg(document: &GraphDocument, layout: Layout) -> String {
+    if layout == Layout::Dot {
+        match dot::svg(&to_dot(document, &DotOptions::default())) {
+            Ok(picture) => return picture,
+            Err(problem) => eprintln!("linchpin: {problem}; drawn without it"),
+        }
+    }
+    to_svg(document, &SvgOptions { critical: critical_overlay(document), ..SvgOptions::default() })
+}
+
 fn print(document: &GraphDocument, args: &Args) -> Outcome {
     let is_terminal = std::io::stdout().is_terminal();
     let default = if is_terminal { Format::Text } else { Format::Json };
     let text = match args.format.unwrap_or(default) {
         Format::Json => json::to_json(document, true) + "\n",
         Format::Dot => to_dot(document, &DotOptions::default()),
-        Format::Svg => to_svg(document, &SvgOptions::default()),
+        Format::Svg => svg(document, args.layout),
         Format::Text => {
             let width = if is_terminal { super::terminal_width() } else { None };
             to_text(document, &TextOptions { width, colour: is_terminal, limit: args.limit })

@@ -8,6 +8,7 @@ mod bench;
 mod config;
 mod critical_paths;
 mod demo;
+mod dot;
 mod failure;
 mod files;
 mod generate;

@@ -74,6 +74,22 @@ fn graph_of_a_file_goes_to_stdout_alone() {
 }
 
 #[test]
+fn a_picture_needs_no_graphviz() {
+    let (folder, file) = write("orders.pb", &encode(&order("shop", 1, 1_700_000_000_000_000_000)));
+    let own = graph(&file, &["--format", "svg"]);
+    assert_eq!((code(&own), stderr(&own).as_str()), (0, ""));
+    assert!(stdout(&own).starts_with("<svg ") && stdout(&own).contains(">shop-"), "{}", stdout(&own));
+    let without = command()
+        .args(["graph", "--format", "svg", "--layout", "dot"])
+        .arg(&file)
+        .env("PATH", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(stdout(&without), stdout(&own));
+    assert_eq!(stderr(&without), "linchpin: `dot` is not installed; drawn without it\n");
+}
+
+#[test]
 fn graph_of_a_data_set_is_exact() {
     let Some(set) = data::find("hotel-jaeger") else { return };
     let output = graph(&set.spans_file, &["--format", "json"]);

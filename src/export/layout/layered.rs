@@ -14,8 +14,8 @@ const LINE_GAPS: [f64; 2] = [5.0, 2.0];
 const MANY_BENDS: usize = 5_000;
 /// Where nothing stands and no line passes, this is left.
 const EMPTY_STRIP: f64 = 28.0;
-/// Between columns, where lines are level; more where they climb.
-const COLUMN_GAP: f64 = 44.0;
+/// Between columns, where lines are level; more where they climb. The second where labels have columns of their own.
+const COLUMN_GAPS: [f64; 2] = [44.0, 26.0];
 /// Gap between columns by how far the lines between them climb in the mean.
 const GAP_BY_CLIMB: f64 = 0.12;
 /// Most of that.
@@ -198,9 +198,9 @@ fn gaps(items: &Items, columns: usize, middles: &[f64]) -> Vec<f64> {
         *sum += (middles[pair[1]] - middles[pair[0]]).abs();
         *lines += 1.0;
     }
-    let gap = |(sum, lines): (f64, f64)| {
-        COLUMN_GAP + (GAP_BY_CLIMB * sum / f64::max(lines, 1.0)).min(MOST_CLIMB_GAP)
-    };
+    let least = COLUMN_GAPS[usize::from(items.labels.iter().any(Option::is_some))];
+    let gap =
+        |(sum, lines): (f64, f64)| least + (GAP_BY_CLIMB * sum / f64::max(lines, 1.0)).min(MOST_CLIMB_GAP);
     climbs.into_iter().map(gap).collect()
 }
 

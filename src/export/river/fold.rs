@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::document::RiverDocument;
 use crate::export::number;
+use crate::export::svg::paper::push;
 
 /// Most flows, trunks and leaves that have a place of their own.
 const MOST: [usize; 3] = [24, 40, 24];
@@ -65,6 +66,13 @@ pub(super) fn fold(document: &RiverDocument) -> Folded {
     }
     // What flows from the rest of the trunks to itself is nothing to see.
     widths.retain(|(from, to), _| from != to);
+    for rest in rests {
+        let sum = |is_end: &dyn Fn(&(usize, usize)) -> bool| -> f64 {
+            widths.iter().filter(|(ends, _)| is_end(ends)).map(|(_, (width, _))| width).sum()
+        };
+        let passes = sum(&|(from, _)| *from == rest).max(sum(&|(_, to)| *to == rest));
+        push(&mut items[rest].numbers, format_args!(" · {}", amount(passes)));
+    }
     let mut is_used = vec![false; items.len()];
     for (from, to) in widths.keys() {
         (is_used[*from], is_used[*to]) = (true, true);
@@ -150,4 +158,13 @@ fn rest_words(kind: usize, more: usize) -> String {
 
 fn flow_words(flows: u64) -> String {
     if flows == 1 { "1 flow".to_owned() } else { format!("{} flows", number::count(flows)) }
+}
+
+/// Critical time per second, as `820 ms/s` or `12 s/s`.
+pub(super) fn amount(width: f64) -> String {
+    match width {
+        seconds if seconds >= 9.95 => format!("{} s/s", number::count(seconds.round() as u64)),
+        seconds if seconds >= 0.9995 => format!("{seconds:.1} s/s"),
+        seconds => format!("{}/s", number::millis(seconds * 1_000.0)),
+    }
 }

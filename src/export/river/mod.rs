@@ -12,7 +12,7 @@ mod fold;
 pub use self::document::{RiverBand, RiverDocument, RiverFlow, RiverLeaf, RiverTrunk};
 
 use self::arrange::{Arrangement, Course, arrange};
-use self::fold::{Band, Folded, Item, Kind, fold};
+use self::fold::{Band, Folded, Item, Kind, amount, fold};
 use super::layout::Rect;
 use super::number;
 use super::svg::arrow;
@@ -22,12 +22,13 @@ use super::svg::paper::{
 };
 
 /// How a river looks.
-const RULES: [Rule; 24] = [
+const RULES: [Rule; 25] = [
     Rule(".b", "", "fill:none;opacity:.62"),
     Rule(".b:hover", "", "opacity:.95"),
     Rule(".b.rest", "stroke:$other-line", "opacity:.4"),
     Rule(".b.turned", "", "stroke-dasharray:1.5 5;stroke-linecap:round;opacity:.9"),
     Rule(".tip", "", "stroke:none;opacity:.9"),
+    Rule(".tip.rest", "fill:$other-line", ""),
     Rule(".r rect", "fill:$external;stroke:$other-line", "stroke-width:1"),
     Rule(".r.flow rect", "fill:$service;stroke:$service-line", ""),
     Rule(".r.leaf rect", "fill:$database;stroke:$database-line", ""),
@@ -87,11 +88,6 @@ fn least_size(item: &Item) -> (f64, f64) {
     let label = text_width(&fitted(&item.label, LABEL, WIDEST_LABEL), LABEL);
     let numbers = text_width(&item.numbers, NUMBERS);
     (label.max(numbers) + 26.0, if item.numbers.is_empty() { BOX_HEIGHT - 14.0 } else { BOX_HEIGHT })
-}
-
-/// Critical time per second, as `820 ms/s`.
-fn amount(width: f64) -> String {
-    format!("{}/s", number::millis(width * 1_000.0))
 }
 
 fn push_bands(body: &mut String, folded: &Folded, arranged: &Arrangement) {
@@ -178,9 +174,8 @@ fn push_legend(body: &mut String, folded: &Folded, arranged: &Arrangement, width
     entries.push((String::new(), words));
     entries.push((String::new(), "colour: flows that share it (Neff):".to_owned()));
     entries.extend(NEFF_STEPS.iter().map(|(class, words)| (band(class), (*words).to_owned())));
-    let rest: f64 = folded.bands.iter().filter(|band| band.is_rest).map(|band| band.width).sum();
-    if rest > 0.0 {
-        entries.push((band("rest"), format!("other, {}", amount(rest))));
+    if folded.bands.iter().any(|band| band.is_rest) {
+        entries.push((band("rest"), "other".to_owned()));
     }
     if arranged.courses.iter().any(|course| course.is_turned) {
         let sample = "<path class=\"b turned q0\" stroke-width=\"3\" d=\"M0 0H26\"/>";

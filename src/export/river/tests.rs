@@ -98,11 +98,20 @@ fn what_is_beyond_forty_trunks_is_one_grey_box() {
     let trunks = folded.items.iter().filter(|item| item.kind == Kind::Trunk).count();
     let rests: Vec<&Item> = folded.items.iter().filter(|item| item.kind == Kind::Rest).collect();
     assert_eq!((trunks, rests.len()), (40, 1));
-    assert_eq!(rests[0].numbers, "5 more segments, and what is not shared");
+    assert_eq!(rests[0].numbers, "5 more segments, and what is not shared · 5.0 s/s");
     let total: f64 = folded.bands.iter().map(|band| band.width).sum();
     let rest: f64 = folded.bands.iter().filter(|band| band.is_rest).map(|band| band.width).sum();
     assert_eq!((total, rest), (45.0, 5.0));
     assert_well_formed(&to_river(&document));
+}
+
+#[test]
+fn amounts_are_seconds_per_second() {
+    let cases =
+        [(0.000_2, "0.2 ms/s"), (0.82, "820 ms/s"), (1.25, "1.2 s/s"), (9.96, "10 s/s"), (144.2, "144 s/s")];
+    for (width, expected) in cases {
+        assert_eq!(amount(width), expected, "{width}");
+    }
 }
 
 #[test]

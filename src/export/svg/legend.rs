@@ -65,7 +65,7 @@ fn entries(scene: &Scene) -> Vec<Entry> {
         entries.push((line("", 3.0), "width: calls"));
         let has = |severity| has_edge(&|edge| Severity::of(edge.errors.either, edge.calls) == severity);
         for (severity, class, words) in [
-            (Severity::Low, "low", "errors"),
+            (Severity::Low, "low", "errors below 1 %"),
             (Severity::Raised, "raised", "errors from 1 %"),
             (Severity::High, "high", "errors from 5 %"),
         ] {
