@@ -49,7 +49,7 @@ fn an_answer_as_of_an_instant_is_the_same_for_ever() {
         assert_eq!((answer.status, &*code(&answer)), (410, "damaged"), "{query}: {answer:?}");
         assert!(answer.body.contains("is missing") && answer.etag.is_none(), "{answer:?}");
     }
-    let beside = ask(&third, &queries[0].split("&as_of").next().unwrap());
+    let beside = ask(&third, queries[0].split("&as_of").next().unwrap());
     assert!(beside.status == 200 && beside.body.contains("is missing"), "{beside:?}");
 }
 
