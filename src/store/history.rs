@@ -287,12 +287,13 @@ impl History {
             damaged: index.damaged.iter().map(|(key, problem)| (key.clone(), problem.clone())).collect(),
             ..HistorySize::default()
         };
+        let mut newest = None;
         for (key, _) in index.keys() {
             size.buckets[key.width as usize] += 1;
             let last = Minute(key.end().0 - 1);
-            let (first, end) = size.ends.unwrap_or((key.start, last));
-            size.ends = Some((first.min(key.start), end.max(last)));
+            newest = newest.max(Some(last));
         }
+        size.ends = index.first().zip(newest);
         size
     }
 

@@ -58,6 +58,16 @@ pub(super) struct Plan {
     pub range: Range<u32>,
 }
 
+fn first_of(grid: &Grid<Block>) -> Option<Minute> {
+    let mut first = None;
+    for (width, blocks) in Width::ALL.into_iter().zip(grid) {
+        let Some((start, _)) = blocks.first_key_value() else { continue };
+        let is_within = first.is_some_and(|finer| (*start..start + width.minutes()).contains(&finer));
+        first = if is_within { first } else { Some(first.map_or(*start, |first: u32| first.min(*start))) };
+    }
+    first.map(Minute)
+}
+
 impl Index {
     pub fn keys(&self) -> impl Iterator<Item = (BucketKey, &Block)> {
         self.lanes.iter().flat_map(|(lane, grid)| {
@@ -194,10 +204,9 @@ impl Index {
         (is_old || is_much).then_some(first)
     }
 
-    /// First minute of what is there.
+    /// First minute of what is there: of a roll-up whose members are there, that of the first of them.
     pub fn first(&self) -> Option<Minute> {
-        let firsts = self.lanes.values().flatten().filter_map(|blocks| blocks.keys().next());
-        firsts.min().map(|start| Minute(*start))
+        self.lanes.values().filter_map(first_of).min()
     }
 
     /// End of the bucket that ends first.
