@@ -388,7 +388,7 @@ fn another_value(knob: &Knob) -> Config {
         Value::from(5_000_000),
         Value::Table([("t".to_owned(), "otlp_json".into())].into_iter().collect()),
     ]);
-    candidates.extend(["20m", "3h", "3d"].map(Value::from));
+    candidates.extend(["20m", "3h", "3d", "7", "*/GET /a=2"].map(Value::from));
     let change = |candidate: &Value| {
         let mut config = Config::default();
         (knob.assign)(&mut config, candidate)
@@ -425,6 +425,11 @@ fn the_facts_hash_follows_what_changes_sealed_facts_and_nothing_else() {
             "threads.decode",
             "threads.lanes",
             "sessions.quiet",
+            "shared.min_flows",
+            "shared.min_requests",
+            "shared.min_presence_percent",
+            "shared.min_new_percent",
+            "shared.tiers",
             "graph.memory",
             "store.path",
             "store.retention",

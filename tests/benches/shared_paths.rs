@@ -35,7 +35,7 @@ fn callees(node: u64) -> impl Iterator<Item = u64> {
     let count = if next_layer < LAYERS { 2 + mixed(node) % 3 } else { 0 };
     (0..count).map(move |call| {
         let draw = mixed(node * 8 + call);
-        next_layer * per_layer + if draw % 3 == 0 { draw / 3 % 10 } else { draw / 3 % per_layer }
+        next_layer * per_layer + if draw.is_multiple_of(3) { draw / 3 % 10 } else { draw / 3 % per_layer }
     })
 }
 

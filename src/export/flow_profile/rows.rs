@@ -59,18 +59,19 @@ fn largest(contexts: &[ContextDocument], limit: Option<usize>) -> Vec<bool> {
 /// What the profile is of: flow, range, requests, and how long they take.
 pub(super) fn headings(profile: &FlowProfileDocument) -> Vec<String> {
     let title = format!("critical path of {} ({})", visible(&profile.name), visible(&profile.service));
-    let counts = match profile.requests == profile.seen {
+    let counts = plural(profile.contexts.len(), "context");
+    let scope = &profile.scope;
+    let mut lines = heading(&title, &counts, &scope.range, &scope.completeness);
+    let latency = &profile.latency_ms;
+    let quantiles = [("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99)];
+    let requests = match profile.requests == profile.seen {
         true => plural(size(profile.requests), "request"),
         false => {
             format!("{} of {}", number::count(profile.requests), plural(size(profile.seen), "request"))
         }
     };
-    let scope = &profile.scope;
-    let mut lines = heading(&title, &counts, &scope.range, &scope.completeness);
-    let latency = &profile.latency_ms;
-    let quantiles = [("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99)];
-    let mut parts =
-        vec![number::rate(profile.per_second), format!("mean {}", number::millis(profile.mean_ms))];
+    let mean = format!("mean {}", number::millis(profile.mean_ms));
+    let mut parts = vec![requests, number::rate(profile.per_second), mean];
     parts.extend(
         quantiles.iter().filter_map(|(name, value)| Some(format!("{name} {}", number::millis((*value)?)))),
     );
@@ -86,10 +87,10 @@ fn size(count: u64) -> usize {
 pub(super) fn footers(profile: &FlowProfileDocument) -> Vec<String> {
     let presence = match profile.hidden_presence {
         0.0 => String::new(),
-        share => format!("; each of them on at most {} of the requests", number::percent(share)),
+        share => format!("; each on at most {} of the requests", number::percent(share)),
     };
     let other = number::percent(profile.other);
-    vec![format!("other: {other} of the time is in contexts that were not kept{presence}")]
+    vec![format!("other: {other} of the time, in contexts that were not kept{presence}")]
 }
 
 /// The cells of a line before its name: ms, share, own, network, retry, on path, other flows, Neff.

@@ -1,3 +1,5 @@
+//! A profile as it is read: golden files, sums, limits, and names that hold anything.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,8 +1,11 @@
+//! The list as it is read: golden files, and names that hold anything.
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::export::fixture::{any_name, assert_golden, range};
 use crate::export::name::{is_hidden, width};
 use crate::export::text::TextOptions;
-use proptest::prelude::*;
 
 /// The answer that the golden files show.
 pub(in crate::export) fn scope() -> PathScopeDocument {

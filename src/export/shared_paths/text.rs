@@ -59,15 +59,15 @@ fn fitting<T>(is_wide: bool, columns: [T; 8]) -> Vec<T> {
 
 /// What the list is of.
 pub(super) fn headings(paths: &SharedPathsDocument) -> Vec<String> {
-    let counts = format!(
-        "{}, {}, {}",
-        plural(paths.segments.len() + paths.more, "segment"),
+    let scope = &paths.scope;
+    let counts = plural(paths.segments.len() + paths.more, "segment");
+    let title = format!("shared critical paths by {}", visible(&paths.criteria.sort));
+    let mut lines = heading(&title, &counts, &scope.range, &scope.completeness);
+    lines.push(format!(
+        "of {} with {}",
         plural(paths.flows, "flow"),
         plural(usize::try_from(paths.requests).unwrap_or(usize::MAX), "request"),
-    );
-    let scope = &paths.scope;
-    let title = format!("critical paths that flows share, by {}", visible(&paths.criteria.sort));
-    let mut lines = heading(&title, &counts, &scope.range, &scope.completeness);
+    ));
     if !scope.filter.is_empty() {
         let parts: Vec<String> =
             scope.filter.iter().map(|(key, value)| format!("{}={}", visible(key), visible(value))).collect();

@@ -5,6 +5,7 @@
 //! [`FlowView`], one flow from its root down.
 //! Pure: neither the order of flows, nor that of contexts, nor the numbers of nodes change an answer.
 
+mod answer;
 mod flow_view;
 mod measure;
 mod on_path;
@@ -19,9 +20,10 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{FlowShare, LeftOut, SharedPaths, SharedSegment, Variant};
 pub use flow_view::{ContextView, FlowView, flow_view};
 pub use on_path::{OnPath, PathNumbers, on_path};
 pub use options::{SharedOptions, Sort, tier_permille};
 pub use profile::{FlowProfile, NodeName, ProfileEntry, Profiles};
+pub use ranking::shared_paths;
 pub use river::{Band, Place, River, RiverFlow, river};
-pub use ranking::{FlowShare, LeftOut, SharedPaths, SharedSegment, Variant, shared_paths};

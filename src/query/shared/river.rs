@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::profile::{NodeName, Profiles};
-use super::ranking::SharedPaths;
+use super::answer::SharedPaths;
 use super::tree::{Context, Flow, Forest, NONE};
 use crate::model::{NodeId, NodeKind, WEIGHT_ONE};
 

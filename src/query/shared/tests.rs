@@ -1,3 +1,5 @@
+//! Shared segments: the worked example, an oracle, laws, levels, and the order in which they read.
+
 mod fixture;
 mod laws;
 mod levels;

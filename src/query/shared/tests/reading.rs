@@ -74,6 +74,12 @@ fn a_branch_is_allocated_by_weight_and_says_so() {
     assert_eq!(row("cart > db").flows[0].share, 3.0 / 8.0);
     assert!(row("cart > db").is_allocated && !row("cart").is_allocated);
     assert_eq!(row("cart > db").flows[0].presence, 0.5);
+    // `cart > cache` covers half of cart's 4 s, `cart` all of them.
+    let read = shared_paths(&profiles, &SharedOptions::default(), &mut |node| nodes.name(node));
+    let rows: Vec<(String, String)> =
+        read.segments.iter().map(|row| (path(&row.nodes), format!("{:.3}", row.new))).collect();
+    let expected = [("cart > cache", "1.000"), ("cart", "0.500"), ("cart > db", "0.333")];
+    assert_eq!(rows, expected.map(|(path, new)| (path.to_owned(), new.to_owned())));
 }
 
 #[test]
