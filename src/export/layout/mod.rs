@@ -134,7 +134,7 @@ fn sorted(graph: &Graph) -> (Graph, Vec<usize>, Vec<usize>) {
 
 fn by<K: Ord>(len: usize, key: impl Fn(usize) -> K) -> Vec<usize> {
     let mut order: Vec<usize> = (0..len).collect();
-    order.sort_by(|a, b| key(*a).cmp(&key(*b)));
+    order.sort_by_key(|index| key(*index));
     order
 }
 

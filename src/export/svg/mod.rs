@@ -154,8 +154,11 @@ impl<'a> Scene<'a> {
     fn sub(&self) -> String {
         let filters = self.graph.filter.iter().map(|(key, value)| format!(" · {key} {value}"));
         let filters: String = filters.collect();
-        let hint =
-            if self.edges.len() > HARD_TO_READ { " · fewer: level namespace, or a focus" } else { "" };
+        let hint = match self.edges.len() {
+            few if few <= HARD_TO_READ => "",
+            _ if self.graph.level == "namespace" => " · fewer: a focus",
+            _ => " · fewer: level namespace, or a focus",
+        };
         format!("{} · {}{filters}{hint}", range_words(&self.graph.range), size_words(self.graph))
     }
 

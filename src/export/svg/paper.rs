@@ -16,7 +16,7 @@ pub(in crate::export) const FONTS: &str =
 pub(in crate::export) const MARGIN: f64 = 24.0;
 
 /// Name, on light pages, on dark pages.
-const COLOURS: [(&str, &str, &str); 26] = [
+const COLOURS: [(&str, &str, &str); 24] = [
     ("ground", "#ffffff", "#0d1117"),
     ("ink", "#1c2733", "#e6edf3"),
     ("muted", "#57636f", "#9aa6b2"),
@@ -42,8 +42,6 @@ const COLOURS: [(&str, &str, &str); 26] = [
     ("q3", "#1d82b5", "#4fbfc8"),
     ("q4", "#225ea8", "#95d8b4"),
     ("q5", "#0c2c84", "#edf8b1"),
-    ("shade", "#1c2733", "#e6edf3"),
-    ("bar", "#33475b", "#b9c7d6"),
 ];
 
 /// A rule of the style sheet: selector, what has colours (`$name`), and what has none.
