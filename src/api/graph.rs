@@ -12,8 +12,8 @@ use super::params::{DotParams, GraphParams, ScopeParams, graph_query, refuse_lab
 use super::state::{AppState, now_ms};
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
-use crate::export::{critical_overlay, json};
 use crate::export::svg::{SvgOptions, to_svg};
+use crate::export::{critical_overlay, json};
 use crate::model::UnixNanos;
 use crate::model::time::NANOS_PER_MILLI;
 

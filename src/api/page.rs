@@ -18,7 +18,7 @@ const PAGE: &str = include_str!("page/index.html");
 pub(super) async fn page() -> impl IntoResponse {
     let nonce = nonce();
     let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src data:; \
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data: blob:; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let headers: [(HeaderName, String); 2] =

@@ -19,10 +19,10 @@ use super::router::endpoints;
 use super::*;
 use crate::config::LaneMode;
 use crate::export::document::{FlowsDocument, GraphDocument};
-use crate::model::Minute;
 use crate::export::flow_profile::FlowProfileDocument;
 use crate::export::river::RiverDocument;
 use crate::export::shared_paths::SharedPathsDocument;
+use crate::model::Minute;
 use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::telemetry::{Reason, Telemetry};
 
@@ -157,7 +157,11 @@ async fn critical_paths_come_in_the_format_asked_for() {
     let app = app();
     let flow = "/api/v1/flows/flow%3Agateway%7CGET%20%2Fa%2F%7Bid%7D/critical-path";
     for (uri, media_type, begin) in [
-        ("/api/v1/critical-paths/shared".to_string(), "application/json", "{\"schema\":\"linchpin.shared_paths/1\""),
+        (
+            "/api/v1/critical-paths/shared".to_string(),
+            "application/json",
+            "{\"schema\":\"linchpin.shared_paths/1\"",
+        ),
         ("/api/v1/critical-paths/shared?format=markdown".into(), "text/markdown; charset=utf-8", ""),
         ("/api/v1/critical-paths/shared?format=text&sort=volume".into(), "text/plain; charset=utf-8", ""),
         ("/api/v1/critical-paths/river.svg".into(), "image/svg+xml", "<svg"),

@@ -86,7 +86,8 @@ fn announce(url: &str) -> std::io::Result<()> {
     if stdout.is_terminal() {
         writeln!(stdout, "  the page       {url}/")?;
         writeln!(stdout, "  as JSON        {url}/api/v1/graph.json")?;
-        writeln!(stdout, "  as a picture   curl -s {url}/api/v1/graph.dot | dot -Tsvg > graph.svg")?;
+        writeln!(stdout, "  as a picture   {url}/api/v1/graph.svg")?;
+        writeln!(stdout, "  what is shared {url}/api/v1/critical-paths/river.svg")?;
         writeln!(stdout, "  what is read   {url}/api/v1/status")?;
         writeln!(stdout, "Ctrl-C ends the demo.\n")?;
     }

@@ -16,7 +16,6 @@ use crate::query::QueryError;
 use crate::store::{History, Policy, Resume, Timeline};
 use crate::telemetry::Telemetry;
 
-
 /// Where the spans are, or what was counted of them.
 #[derive(clap::Args)]
 pub(super) struct SourceArgs {
@@ -120,9 +119,9 @@ impl ScopeArgs {
 
 /// Parameters as a query string; those without a value are left out.
 pub(super) fn query_string(parameters: &[(&str, Option<String>)]) -> String {
-    let given = parameters.iter().filter_map(|(name, value)| {
-        value.as_ref().map(|value| format!("{name}={}", encoded(value)))
-    });
+    let given = parameters
+        .iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", encoded(value))));
     given.collect::<Vec<_>>().join("&")
 }
 

@@ -8,10 +8,10 @@ use crate::graph::{EdgeStats, Exemplars, Histogram, Totals};
 use crate::lane::Dropped;
 use crate::model::time::rfc3339;
 use crate::model::{Minute, UnixNanos, WEIGHT_ONE};
+use crate::query::shared::OnPath;
 use crate::query::{
     Direction, EdgeEntry, FlowEntry, FlowsSnapshot, GraphQuery, GraphSnapshot, Level, NodeEntry,
 };
-use crate::query::shared::OnPath;
 use crate::telemetry::Reason;
 
 /// What an answer says beside its range: it changes while the range's numbers may not.

@@ -18,8 +18,7 @@ const THEN: &str = " › ";
 pub fn path_scope<T>(answer: &PathAnswer<T>, freshness: &Freshness) -> PathScopeDocument {
     let flows = &answer.query.flows;
     let freshness = &freshness.at(flows.as_of);
-    let mut completeness =
-        completeness(&answer.totals, &answer.dropped, answer.provisional_from, freshness);
+    let mut completeness = completeness(&answer.totals, &answer.dropped, answer.provisional_from, freshness);
     completeness.notes.extend(answer.notes.iter().cloned());
     let given = [("env", &flows.environment), ("namespace", &flows.namespace)];
     let filter: BTreeMap<String, String> =
@@ -99,7 +98,7 @@ fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument)
         trunks: trunks
             .map(|(at, segment)| RiverTrunk {
                 id: format!("segment:{at}"),
-                label: labels(&segment.nodes),
+                label: labels(&river.segments[at]),
                 flows: segment.flows.len() as u64,
                 neff: segment.effective_flows,
                 score: segment.score,

@@ -68,7 +68,8 @@ pub fn flow_path(
     let question = Question::read(timeline, query, config, now)?;
     let id = find_flow(names_of(&question.profiles), flow)?;
     let mut names = question.names();
-    let view = shared::flow_view(&question.profiles, &id, &query.options(config), &mut |node| names.name(node));
+    let view =
+        shared::flow_view(&question.profiles, &id, &query.options(config), &mut |node| names.name(node));
     drop(names);
     let view = view.ok_or_else(|| unknown_flow(names_of(&question.profiles), flow))?;
     Ok(question.answer(view))

@@ -107,6 +107,12 @@ pub struct FlowQuery {
     pub namespace: Option<String>,
 }
 
+impl Default for FlowQuery {
+    fn default() -> Self {
+        FlowQuery { range: GraphQuery::default().range, as_of: None, environment: None, namespace: None }
+    }
+}
+
 impl FlowQuery {
     /// True for flows of this environment and namespace.
     pub(super) fn is_about(&self, environment: &str, namespace: &str) -> bool {
@@ -130,6 +136,19 @@ pub struct PathQuery {
     pub min_requests: Option<u64>,
     /// Rows listed; without a number 20.
     pub limit: Option<usize>,
+}
+
+impl Default for PathQuery {
+    fn default() -> Self {
+        PathQuery {
+            flows: FlowQuery::default(),
+            level: Level::Operation,
+            sort: Sort::default(),
+            min_flows: None,
+            min_requests: None,
+            limit: None,
+        }
+    }
 }
 
 impl PathQuery {

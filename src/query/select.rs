@@ -263,7 +263,11 @@ fn build(
     for ((caller, callee, protocol, is_async), key, stats) in sorted {
         let via = edges.via.get(&key).map(|via| via.iter().cloned().collect()).unwrap_or_default();
         let is_joined = !edges.unjoined.contains(&key);
-        graph.add_edge(caller, callee, EdgeEntry { protocol, is_async, stats, via, is_joined, on_path: None, is_marked: false });
+        graph.add_edge(
+            caller,
+            callee,
+            EdgeEntry { protocol, is_async, stats, via, is_joined, on_path: None, is_marked: false },
+        );
     }
     graph
 }

@@ -150,8 +150,10 @@ fn filters_narrow() {
 /// LINK-ISOLATED
 #[test]
 fn a_service_without_calls_is_on_the_map_unless_edges_are_filtered() {
-    let has_idle =
-        |query| nodes(&graph(&live(SHOP), &query, &SharedConfig::default(), 0).unwrap()).contains(&"service:idle@shop".to_string());
+    let has_idle = |query| {
+        nodes(&graph(&live(SHOP), &query, &SharedConfig::default(), 0).unwrap())
+            .contains(&"service:idle@shop".to_string())
+    };
     assert!(has_idle(all()));
     assert!(!has_idle(GraphQuery { min_calls: 1, ..all() }));
     assert!(!has_idle(GraphQuery { namespace: Some("money".into()), ..all() }));
@@ -222,10 +224,17 @@ fn the_collapsed_view_has_exact_counts_or_none() {
 #[test]
 fn an_empty_range_says_so() {
     let query = GraphQuery { range: TimeRange::Between { from: 5, to: 5 }, ..all() };
-    assert!(matches!(graph(&live(SHOP), &query, &SharedConfig::default(), 0), Err(QueryError::EmptyRange { .. })));
+    assert!(matches!(
+        graph(&live(SHOP), &query, &SharedConfig::default(), 0),
+        Err(QueryError::EmptyRange { .. })
+    ));
     let window = GraphQuery::default();
     let later = Minute(1_000).start_nanos();
-    assert_eq!(graph(&live(SHOP), &window, &SharedConfig::default(), later).unwrap().graph.node_count(), 0, "the window has passed");
+    assert_eq!(
+        graph(&live(SHOP), &window, &SharedConfig::default(), later).unwrap().graph.node_count(),
+        0,
+        "the window has passed"
+    );
 }
 
 proptest! {

@@ -129,10 +129,8 @@ fn path_query(uri: &Uri, now: UnixNanos) -> Result<PathQuery, ApiError> {
     Ok(PathQuery {
         flows: FlowQuery { range, as_of, environment: scope.env, namespace: scope.namespace },
         level: choice("level", &level, &[("operation", Level::Operation), ("service", Level::Service)])?,
-        sort: Sort::default(),
-        min_flows: None,
         min_requests: value("min_requests", &params.min_requests, parse_count)?,
-        limit: None,
+        ..PathQuery::default()
     })
 }
 

@@ -14,7 +14,9 @@ const OFFERED: [Format; 2] = [Format::Text, Format::Json];
 pub(super) fn run(trace: TraceId, args: &Args) -> Outcome {
     let format = args.format(&OFFERED)?;
     if args.scope.is_given() {
-        return Err(Failure::Usage("a range or a filter says nothing of one trace: leave it out".to_string()));
+        return Err(Failure::Usage(
+            "a range or a filter says nothing of one trace: leave it out".to_string(),
+        ));
     }
     let source = &args.source;
     let loaded = source.config.loader().load().map_err(Failure::Config)?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::api::AppState;
 use crate::export::document::{EdgeDocument, GraphDocument};
 use crate::export::number;
-use crate::query::{GraphQuery, TimeRange};
+use crate::export::shared_paths::SharedPathsDocument;
+use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError, TimeRange};
 
 const EVERY: Duration = Duration::from_secs(1);
 /// Seconds between two lines where the summary cannot be renewed in place.
@@ -16,6 +17,7 @@ const PLAIN_EVERY: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(5 * 60);
 const BUSIEST: usize = 5;
 const WORST: usize = 5;
+const MOST_SHARED: usize = 3;
 
 /// Shows the summary until it is aborted.
 pub(super) async fn show(state: AppState) {
@@ -33,13 +35,17 @@ pub(super) async fn show(state: AppState) {
         }
         let answers = state.answers.clone();
         let query = GraphQuery { range: TimeRange::Window(WINDOW), ..GraphQuery::default() };
-        let Ok(Ok(graph)) = tokio::task::spawn_blocking(move || answers.graph(&query)).await else {
+        let asked = move || Ok::<_, QueryError>((answers.graph(&query)?, answers.shared_paths(&most_shared())?.0));
+        let Ok(Ok((graph, shared))) = tokio::task::spawn_blocking(asked).await else {
             continue;
         };
         let reason = state.observe().reason;
         // The demo is younger than its window at first.
         let seconds = state.uptime().min(WINDOW).as_secs_f64().max(1.0);
-        let text = if is_terminal { table(&graph, rate, seconds, &reason) } else { line(&graph, rate) };
+        let text = match is_terminal {
+            true => table(&graph, &shared, rate, seconds, &reason),
+            false => line(&graph, rate) + &shared_lines(&shared),
+        };
         let back = if shown_lines > 0 { format!("\x1b[{shown_lines}A\x1b[J") } else { String::new() };
         shown_lines = if is_terminal { text.lines().count() } else { 0 };
         // A terminal that is gone is no reason to stop serving.
@@ -57,11 +63,37 @@ fn line(graph: &GraphDocument, spans_per_second: u64) -> String {
     )
 }
 
+fn most_shared() -> PathQuery {
+    let flows = FlowQuery { range: TimeRange::Window(WINDOW), ..FlowQuery::default() };
+    PathQuery { flows, limit: Some(MOST_SHARED), ..PathQuery::default() }
+}
+
+/// The segments that flows share the most; entries are where requests come in, which says nothing.
+fn shared_lines(shared: &SharedPathsDocument) -> String {
+    let mut text = String::new();
+    for segment in shared.segments.iter().filter(|segment| !segment.entry) {
+        let labels: Vec<&str> = segment.nodes.iter().map(|node| node.label.as_str()).collect();
+        let (path, flows) = (labels.join(" › "), segment.flows.len());
+        let share = number::percent(segment.volume);
+        let _ = writeln!(text, "  {path:<64.64} {flows:>3} flows {share:>7} of critical time");
+    }
+    match text.is_empty() {
+        true => text,
+        false => format!("most shared critical paths\n{text}"),
+    }
+}
+
 fn services(graph: &GraphDocument) -> usize {
     graph.nodes.iter().filter(|node| node.kind == "service").count()
 }
 
-fn table(graph: &GraphDocument, spans_per_second: u64, seconds: f64, reason: &str) -> String {
+fn table(
+    graph: &GraphDocument,
+    shared: &SharedPathsDocument,
+    spans_per_second: u64,
+    seconds: f64,
+    reason: &str,
+) -> String {
     let mut text = line(graph, spans_per_second);
     let mut edges: Vec<&EdgeDocument> = graph.edges.iter().collect();
     let name = |id: &str| {
@@ -84,6 +116,7 @@ fn table(graph: &GraphDocument, spans_per_second: u64, seconds: f64, reason: &st
     let share = |edge: &EdgeDocument| edge.errors.either as f64 / edge.calls.max(1) as f64;
     edges.sort_by(|a, b| share(b).total_cmp(&share(a)).then_with(|| a.caller.cmp(&b.caller)));
     add("worst", &edges[..edges.len().min(WORST)]);
+    text += &shared_lines(shared);
     let _ = writeln!(text, "{reason}");
     text
 }

@@ -1,12 +1,13 @@
 //! Critical time as a river (ALGORITHMS 2, *Drawing*): from flows through the segments they share to what lies at the end.
 //!
-//! Each context is in at most one place: a segment, the best ranked first, or, where nothing is called from it, the
-//! database or external service that it is. What lies between places is passed through.
+//! Each context is in at most one place: the best ranked segment that it belongs to, or, where nothing is called from
+//! it, the database or external service that it is. What lies between places is passed through. Where segments overlap,
+//! the later one keeps the nodes that the better one has not, and its time flows on into that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::profile::{NodeName, Profiles};
 use super::answer::SharedPaths;
+use super::profile::{NodeName, Profiles};
 use super::tree::{Context, Flow, Forest, NONE};
 use crate::model::{NodeId, NodeKind, WEIGHT_ONE};
 
@@ -15,6 +16,8 @@ use crate::model::{NodeId, NodeKind, WEIGHT_ONE};
 pub struct River {
     /// Flows with enough requests, the one with the most critical time first.
     pub flows: Vec<RiverFlow>,
+    /// The nodes that each segment of [`SharedPaths::segments`] keeps; none where others have them all.
+    pub segments: Vec<Vec<NodeName>>,
     /// Databases, destinations and external services that are in no segment, by id.
     pub leaves: Vec<NodeName>,
     /// By their ends.
@@ -63,26 +66,29 @@ pub struct Band {
 }
 
 /// The river of these profiles, through the segments of `shared` that are more than an entry.
-pub fn river(
-    profiles: &Profiles,
-    shared: &SharedPaths,
-    name: &mut dyn FnMut(NodeId) -> NodeName,
-) -> River {
+pub fn river(profiles: &Profiles, shared: &SharedPaths, name: &mut dyn FnMut(NodeId) -> NodeName) -> River {
     let forest = Forest::new(profiles, name);
     let segments = segments(&forest, shared);
     let enough = |flow: &&Flow| flow.profile.requests >= shared.options.min_requests;
     let mut flows: Vec<&Flow> = forest.flows.iter().filter(enough).collect();
     flows.sort_by_key(|flow| std::cmp::Reverse(flow.profile.duration));
     let leaves = leaves(&forest, &flows);
+    let mut kept: BTreeSet<(usize, u32)> = BTreeSet::new();
     let mut widths: BTreeMap<(Place, Place), Vec<(usize, u128)>> = BTreeMap::new();
     for (number, flow) in flows.iter().enumerate() {
         let places = places(&forest, flow, &segments, &leaves);
+        for (context, place) in flow.contexts.iter().zip(&places) {
+            if let Some(Place::Segment(at)) = place {
+                kept.insert((*at, context.node));
+            }
+        }
         for (ends, time) in bands_of(flow, &places, Place::Flow(number)) {
             widths.entry(ends).or_default().push((number, time));
         }
     }
     let bands = widths.into_iter().map(|((from, to), times)| {
-        let shares = times.iter().map(|(flow, time)| *time as f64 / flows[*flow].profile.duration.max(1) as f64);
+        let shares =
+            times.iter().map(|(flow, time)| *time as f64 / flows[*flow].profile.duration.max(1) as f64);
         let (sum, squares) = shares.fold((0.0, 0.0), |(sum, squares), s| (sum + s, squares + s * s));
         let time: u128 = times.iter().map(|(_, time)| time).sum();
         Band {
@@ -92,7 +98,13 @@ pub fn river(
             effective_flows: if squares > 0.0 { sum * sum / squares } else { 0.0 },
         }
     });
+    let mut names = vec![Vec::new(); shared.segments.len()];
+    for (at, nodes) in &segments {
+        let own = nodes.iter().filter(|node| kept.contains(&(*at, **node)));
+        names[*at] = own.map(|node| forest.names[*node as usize].clone()).collect();
+    }
     River {
+        segments: names,
         bands: bands.filter(|band| band.in_flight > 0.0).collect(),
         leaves: leaves.iter().map(|node| forest.names[*node as usize].clone()).collect(),
         flows: flows.iter().map(|flow| river_flow(flow, forest.seconds)).collect(),
@@ -123,7 +135,8 @@ fn segments(forest: &Forest, shared: &SharedPaths) -> Vec<(usize, Vec<u32>)> {
 /// Nodes at the ends of paths that are no services, ascending.
 fn leaves(forest: &Forest, flows: &[&Flow]) -> Vec<u32> {
     let contexts = flows.iter().flat_map(|flow| flow.contexts.iter().enumerate());
-    let ends = contexts.filter(|(at, context)| context.end as usize == at + 1).map(|(_, context)| context.node);
+    let ends =
+        contexts.filter(|(at, context)| context.end as usize == at + 1).map(|(_, context)| context.node);
     let mut leaves: Vec<u32> =
         ends.filter(|node| forest.names[*node as usize].kind != NodeKind::Service).collect();
     leaves.sort_unstable();
@@ -142,8 +155,7 @@ fn places(
     let mut places: Vec<Option<Place>> = vec![None; contexts.len()];
     for (number, nodes) in segments {
         for end in 0..contexts.len() {
-            let Some(run) = run_to(contexts, end, nodes).filter(|_| places[end].is_none()) else { continue };
-            for at in run {
+            for at in run_to(contexts, end, nodes).into_iter().flatten() {
                 places[at].get_or_insert(Place::Segment(*number));
             }
         }

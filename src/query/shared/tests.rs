@@ -5,4 +5,5 @@ mod laws;
 mod levels;
 mod oracle;
 mod reading;
+mod river;
 mod worked_example;
