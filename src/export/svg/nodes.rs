@@ -13,7 +13,6 @@ use crate::export::words::node_facts;
 /// How nodes look.
 pub(super) const RULES: [Rule; 16] = [
     Rule(".n path", "fill:$service;stroke:$service-line", "stroke-width:1.2"),
-    Rule(".n.q0 path", "stroke:$q0", ""),
     Rule(".n.database path", "fill:$database;stroke:$database-line", ""),
     Rule(".n.database path.rim", "", "fill:none"),
     Rule(".n.messaging path", "fill:$messaging;stroke:$messaging-line", ""),
@@ -23,6 +22,7 @@ pub(super) const RULES: [Rule; 16] = [
     Rule(".n.raised path", "stroke:$raised", "stroke-width:2.2"),
     Rule(".n.high path", "stroke:$high", "stroke-width:2.2"),
     Rule(".n.on path", "", "stroke-width:3"),
+    Rule(".n.q0 path", "stroke:$q0", ""),
     Rule(".n.q1 path", "stroke:$q1", ""),
     Rule(".n.q2 path", "stroke:$q2", ""),
     Rule(".n.q3 path", "stroke:$q3", ""),
