@@ -35,7 +35,8 @@ pub(super) async fn show(state: AppState) {
         }
         let answers = state.answers.clone();
         let query = GraphQuery { range: TimeRange::Window(WINDOW), ..GraphQuery::default() };
-        let asked = move || Ok::<_, QueryError>((answers.graph(&query)?, answers.shared_paths(&most_shared())?.0));
+        let asked =
+            move || Ok::<_, QueryError>((answers.graph(&query)?, answers.shared_paths(&most_shared())?.0));
         let Ok(Ok((graph, shared))) = tokio::task::spawn_blocking(asked).await else {
             continue;
         };

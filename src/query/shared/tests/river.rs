@@ -40,13 +40,11 @@ fn overlapping_segments_flow_into_each_other_and_unshared_time_goes_elsewhere() 
     assert_eq!(
         bands(&river),
         [
-            "flow:a -> [order] 3000",
-            "flow:a -> elsewhere 100",
-            "flow:b -> [order] 3000",
-            "flow:b -> elsewhere 100",
+            "flow:a -> [gate > order] 3100",
+            "flow:b -> [gate > order] 3100",
             "flow:c -> [db] 1000",
             "flow:c -> elsewhere 900",
-            "[order] -> [db] 4000",
+            "[gate > order] -> [db] 4000",
         ],
         "{:?}",
         shared.segments.iter().map(|segment| path(&segment.nodes)).collect::<Vec<_>>()
