@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::model::{Minute, Span, Symbols, TraceId, UnixNanos};
-use critical_path::CallPaths;
+use critical_path::{CallPaths, Scratch};
 use link::Linker;
 use messaging::Messages;
 use names::Names;
@@ -65,13 +65,15 @@ pub struct Analyzer {
     names: Names,
     self_calls: bool,
     flow_rules: FlowRules,
+    paths: Scratch,
 }
 
 impl Analyzer {
     /// An analyzer over the shared symbols.
     pub fn new(symbols: Arc<Symbols>, config: &Config) -> Analyzer {
         let flow_rules = FlowRules { refine: config.flows.refine, generic: config.flows.generic.clone() };
-        Analyzer { names: Names::new(symbols), self_calls: config.linking.self_calls, flow_rules }
+        let names = Names::new(symbols);
+        Analyzer { names, self_calls: config.linking.self_calls, flow_rules, paths: Scratch::default() }
     }
 
     /// The facts of one trace. The order of `spans` does not matter; duplicates count once.
@@ -85,7 +87,8 @@ impl Analyzer {
             true => Vec::new(),
             false => {
                 let is_profiled = !scope.is_cut && critical_path::is_profiled(&tree);
-                let paths = is_profiled.then(|| CallPaths::new(&tree, &seen, &repetitions, &mut self.names));
+                let (names, scratch) = (&mut self.names, &mut self.paths);
+                let paths = is_profiled.then(|| CallPaths::new(&tree, &seen, &repetitions, names, scratch));
                 flow::requests(&tree, &seen, paths, &self.flow_rules, &mut self.names)
             }
         };

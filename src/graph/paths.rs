@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use super::hashes::Hashes;
 use super::stats::Sign;
-use crate::analyze::CallPath;
+use crate::analyze::{CallPath, PathPlace};
 use crate::model::{FastMap, NodeId, chained_hash};
 
 #[cfg(test)]
@@ -129,23 +129,22 @@ impl FlowPaths {
     /// Adds the path of a request, or takes it back; at most `max` contexts are kept.
     pub(super) fn apply(&mut self, sign: Sign, path: &CallPath, max: usize, hashes: &mut Hashes) {
         let weight = u128::from(path.sampling.weight());
-        let mut inclusive: Vec<u64> =
-            path.places.iter().map(|place| place.exclusive_ns + place.gap_ns).collect();
+        let own = |place: &PathPlace| (Rank::default(), place.exclusive_ns + place.gap_ns);
+        let mut known: Vec<(Rank, u64)> = path.places.iter().map(own).collect();
         for (at, place) in path.places.iter().enumerate().rev() {
             if let Some(parent) = place.parent {
-                inclusive[parent as usize] += inclusive[at];
+                known[parent as usize].1 += known[at].1;
             }
         }
         let weighted = |nanos: u64| weight.saturating_mul(nanos.into());
         sign.apply(&mut self.requests, 1);
         sign.apply_wide(&mut self.weight, weight);
         sign.apply_wide(&mut self.weight_squares, weight.saturating_mul(weight));
-        sign.apply_wide(&mut self.duration, weighted(inclusive.first().copied().unwrap_or_default()));
-        let mut ranks: Vec<Rank> = Vec::with_capacity(path.places.len());
-        for (place, inclusive) in path.places.iter().zip(inclusive) {
-            let above = place.parent.map_or(Rank::default(), |parent| ranks[parent as usize]);
+        sign.apply_wide(&mut self.duration, weighted(known.first().map_or(0, |(_, inclusive)| *inclusive)));
+        for (at, place) in path.places.iter().enumerate() {
+            let above = place.parent.map_or(Rank::default(), |parent| known[parent as usize].0);
             let rank = above.below(chained_hash(above.key, hashes.node_wide(place.node)));
-            ranks.push(rank);
+            known[at].0 = rank;
             let sums = match sign {
                 Sign::Plus => self.context(rank, above.key, place.node, max),
                 Sign::Minus => self.contexts.get_mut(&rank.key).map(|context| &mut context.sums),
@@ -156,7 +155,7 @@ impl FlowPaths {
             sign.apply_wide(&mut sums.exclusive, weighted(place.exclusive_ns));
             sign.apply_wide(&mut sums.gap, weighted(place.gap_ns));
             sign.apply_wide(&mut sums.retry, weighted(place.retry_ns));
-            sign.apply_wide(&mut sums.inclusive, weighted(inclusive));
+            sign.apply_wide(&mut sums.inclusive, weighted(known[at].1));
         }
     }
 

@@ -6,18 +6,22 @@ use super::super::tree::{Hop, SpanIdx, TraceTree};
 use super::path::{Leg, Section, SectionKind};
 use super::skew::Timing;
 use super::sweep::Piece;
-use super::waits::{Interval, Waits};
+use super::waits::{Interval, Waits, renew};
 use crate::model::{SpanKind, UnixNanos};
 
-/// What is known of each span before any path leads through it.
-pub(super) struct Attribution<'a> {
-    tree: &'a TraceTree,
+/// What is known of each span before any path leads through it; its memory serves one trace after the other.
+#[derive(Default)]
+pub(super) struct Attribution {
     kinds: Vec<SectionKind>,
     /// The unit that answered an asking span, the first where several did; else [`NO_SPAN`].
     answers: Vec<SpanIdx>,
     /// In an attempt that another one followed; empty where no attempt was repeated.
     is_retry: Vec<bool>,
     backoffs: Vec<Backoff>,
+    /// The nearest asking or sending span of the same unit, from each span upwards, itself included.
+    calling: Vec<SpanIdx>,
+    /// Asking spans around another one of their unit.
+    is_wrapper: Vec<bool>,
 }
 
 /// Between two attempts of one logical call.
@@ -31,29 +35,37 @@ struct Backoff {
 
 const NO_SPAN: SpanIdx = usize::MAX;
 
-impl<'a> Attribution<'a> {
-    pub fn new(
-        tree: &'a TraceTree,
+impl Attribution {
+    /// Learns what is to be known of a trace.
+    pub fn fill(
+        &mut self,
+        tree: &TraceTree,
         roles: &[Role],
         seen: &[Seen],
         repetitions: &[(usize, usize)],
         waits: &Waits,
-    ) -> Attribution<'a> {
+    ) {
         let spans = |(before, after): &(usize, usize)| {
             Some((seen[*before].calling_span?, seen[*after].calling_span?))
         };
         let repeated: Vec<(SpanIdx, SpanIdx)> = repetitions.iter().filter_map(spans).collect();
-        let backoffs = backoffs(tree, &repeated, waits);
-        let (kinds, answers) = kinds(tree, roles);
-        Attribution { tree, kinds, answers, is_retry: retries(tree, &repeated), backoffs }
+        self.backoffs = backoffs(tree, &repeated, waits);
+        self.is_retry = retries(tree, &repeated);
+        self.find_kinds(tree, roles);
     }
 
     /// The sections of a path; what is one wait stands in one section.
-    pub fn sections(&self, timings: &[Timing], pieces: &[Piece], names: &mut Names) -> Vec<Section> {
-        let depths = depths(self.tree);
+    pub fn sections(
+        &self,
+        tree: &TraceTree,
+        timings: &[Timing],
+        pieces: &[Piece],
+        names: &mut Names,
+    ) -> Vec<Section> {
+        let depths = depths(tree);
         let mut sections: Vec<Section> = Vec::with_capacity(pieces.len());
         for piece in pieces {
-            let next = Section { depth: depths[piece.span], ..self.section(timings, piece, names) };
+            let next = Section { depth: depths[piece.span], ..self.section(tree, timings, piece, names) };
             match sections.last_mut() {
                 Some(last) if last.is_continued_by(&next) => last.end = next.end,
                 _ => sections.push(next),
@@ -68,21 +80,22 @@ impl<'a> Attribution<'a> {
     }
 
     /// True in an attempt that had to be repeated, and between two attempts.
-    pub fn is_retry(&self, piece: &Piece) -> bool {
+    pub fn is_retry(&self, tree: &TraceTree, piece: &Piece) -> bool {
         let is_of_attempt = self.is_retry.get(piece.span).copied().unwrap_or(false);
-        is_of_attempt || (self.kind(piece) == SectionKind::Exclusive && self.is_backoff(piece))
+        is_of_attempt
+            || (self.kind(piece) == SectionKind::Exclusive && self.is_backoff(tree.units[piece.span], piece))
     }
 
     /// Whose answer a piece of a gap waited for: the unit that the path entered next or left last.
-    pub fn answering(&self, piece: &Piece) -> SpanIdx {
-        let is_unit = |child: &SpanIdx| self.tree.is_local_root(*child);
+    pub fn answering(&self, tree: &TraceTree, piece: &Piece) -> SpanIdx {
+        let is_unit = |child: &SpanIdx| tree.is_local_root(*child);
         let next = piece.child_after.or(piece.child_before).filter(is_unit);
         next.unwrap_or(self.answers[piece.span])
     }
 
-    fn section(&self, timings: &[Timing], piece: &Piece, names: &mut Names) -> Section {
-        let span = &self.tree.spans[piece.span];
-        let entry = &self.tree.spans[self.tree.units[piece.span]];
+    fn section(&self, tree: &TraceTree, timings: &[Timing], piece: &Piece, names: &mut Names) -> Section {
+        let span = &tree.spans[piece.span];
+        let entry = &tree.spans[tree.units[piece.span]];
         let kind = match self.kind(piece) {
             SectionKind::Gap(_) => SectionKind::Gap(leg(timings, piece)),
             kind => kind,
@@ -95,17 +108,52 @@ impl<'a> Attribution<'a> {
             kind,
             start: piece.start,
             end: piece.end,
-            is_retry: self.is_retry(piece),
+            is_retry: self.is_retry(tree, piece),
             depth: 0,
         }
     }
 
-    fn is_backoff(&self, piece: &Piece) -> bool {
-        let unit = self.tree.units[piece.span];
+    fn is_backoff(&self, unit: SpanIdx, piece: &Piece) -> bool {
         let after =
             self.backoffs.partition_point(|backoff| (backoff.unit, backoff.start) <= (unit, piece.start));
         let latest = self.backoffs[..after].last();
         latest.is_some_and(|backoff| backoff.unit == unit && piece.end <= backoff.reach)
+    }
+
+    /// What the own time of each span is, and who answered it: of an asking span the one depends on the other.
+    fn find_kinds(&mut self, tree: &TraceTree, roles: &[Role]) {
+        let count = tree.spans.len();
+        let Attribution { kinds, answers, calling, is_wrapper, .. } = self;
+        renew(calling, count, NO_SPAN);
+        renew(answers, count, NO_SPAN);
+        renew(is_wrapper, count, false);
+        for &idx in &tree.top_down {
+            let outer = tree.parent(idx).map_or(NO_SPAN, |parent| calling[parent]);
+            let is_calling = asks(tree, roles, idx) || sends(tree, roles, idx);
+            let is_local_root = tree.is_local_root(idx);
+            if outer != NO_SPAN {
+                let is_answer = tree.hops[idx] == Hop::Remote && roles[idx] != Role::Take;
+                if is_answer && answers[outer] == NO_SPAN {
+                    answers[outer] = idx;
+                }
+                is_wrapper[outer] |= is_calling && !is_local_root;
+            }
+            calling[idx] = match (is_calling, is_local_root) {
+                (true, _) => idx,
+                (false, true) => NO_SPAN,
+                (false, false) => outer,
+            };
+        }
+        let kind = |idx: SpanIdx| match () {
+            () if sends(tree, roles, idx) => SectionKind::Send,
+            () if !asks(tree, roles, idx) => SectionKind::Exclusive,
+            () if answers[idx] != NO_SPAN => SectionKind::Gap(Leg::Unknown),
+            // An SDK around an HTTP client: the inner span is the call.
+            () if is_wrapper[idx] => SectionKind::Exclusive,
+            () => SectionKind::Remote,
+        };
+        kinds.clear();
+        kinds.extend((0..count).map(kind));
     }
 }
 
@@ -157,40 +205,6 @@ fn backoffs(tree: &TraceTree, repeated: &[(SpanIdx, SpanIdx)], waits: &Waits) ->
         }
     }
     backoffs
-}
-
-/// What the own time of each span is, and who answered it: of an asking span the one depends on the other.
-fn kinds(tree: &TraceTree, roles: &[Role]) -> (Vec<SectionKind>, Vec<SpanIdx>) {
-    let count = tree.spans.len();
-    // The nearest asking or sending span of the same unit, from each span upwards, itself included.
-    let mut calling: Vec<SpanIdx> = vec![NO_SPAN; count];
-    let (mut answers, mut is_wrapper) = (vec![NO_SPAN; count], vec![false; count]);
-    for &idx in &tree.top_down {
-        let outer = tree.parent(idx).map_or(NO_SPAN, |parent| calling[parent]);
-        let is_calling = asks(tree, roles, idx) || sends(tree, roles, idx);
-        let is_local_root = tree.is_local_root(idx);
-        if outer != NO_SPAN {
-            let is_answer = tree.hops[idx] == Hop::Remote && roles[idx] != Role::Take;
-            if is_answer && answers[outer] == NO_SPAN {
-                answers[outer] = idx;
-            }
-            is_wrapper[outer] |= is_calling && !is_local_root;
-        }
-        calling[idx] = match (is_calling, is_local_root) {
-            (true, _) => idx,
-            (false, true) => NO_SPAN,
-            (false, false) => outer,
-        };
-    }
-    let kind = |idx: SpanIdx| match () {
-        () if sends(tree, roles, idx) => SectionKind::Send,
-        () if !asks(tree, roles, idx) => SectionKind::Exclusive,
-        () if answers[idx] != NO_SPAN => SectionKind::Gap(Leg::Unknown),
-        // An SDK around an HTTP client: the inner span is the call.
-        () if is_wrapper[idx] => SectionKind::Exclusive,
-        () => SectionKind::Remote,
-    };
-    ((0..count).map(kind).collect(), answers)
 }
 
 fn sends(tree: &TraceTree, roles: &[Role], idx: SpanIdx) -> bool {

@@ -9,9 +9,9 @@ use super::super::names::Names;
 use super::super::tree::{Parent, SpanIdx, TraceTree};
 use super::attribution::Attribution;
 use super::path::{SectionKind, is_covered};
-use super::skew::timings;
-use super::sweep::response_path;
-use super::waits::Waits;
+use super::skew::Timings;
+use super::sweep::Pieces;
+use super::waits::{Waits, renew};
 use crate::model::{FastMap, NodeId, NodeKind};
 
 /// True where so little of a trace is missing that its roots' paths tell where the time went (ALGORITHMS 1a).
@@ -19,20 +19,33 @@ pub(in super::super) fn is_profiled(tree: &TraceTree) -> bool {
     !tree.parents.contains(&Parent::Missing) || is_covered(tree, &tree.tops())
 }
 
-/// The call paths of a trace's roots.
-pub(in super::super) struct CallPaths<'a> {
-    tree: &'a TraceTree,
+/// What is known of a trace on the way to its call paths; its memory serves one trace after the other.
+#[derive(Default)]
+pub(in super::super) struct Scratch {
+    roles: Vec<Role>,
+    timings: Timings,
     waits: Waits,
-    attribution: Attribution<'a>,
+    attribution: Attribution,
+    pieces: Pieces,
     /// What each calling span, or the nearest one around it, called that reports no spans.
     peers: Vec<Option<NodeId>>,
     /// The place of each unit, in the path of its own root.
     place_of_unit: Vec<u32>,
+    /// Units without a place, from one of them upwards.
+    callers: Vec<SpanIdx>,
     /// Places by caller's place and node.
     known: FastMap<(u32, NodeId), u32>,
+    /// How deep each place is.
+    depths: Vec<usize>,
 }
 
 const NO_PLACE: u32 = u32::MAX;
+
+/// The call paths of a trace's roots.
+pub(in super::super) struct CallPaths<'a> {
+    tree: &'a TraceTree,
+    scratch: &'a mut Scratch,
+}
 
 impl<'a> CallPaths<'a> {
     pub fn new(
@@ -40,82 +53,92 @@ impl<'a> CallPaths<'a> {
         seen: &[Seen],
         repetitions: &[(usize, usize)],
         names: &mut Names,
+        scratch: &'a mut Scratch,
     ) -> CallPaths<'a> {
-        let roles: Vec<Role> = tree.spans.iter().map(|span| role(span, names)).collect();
-        let waits = Waits::new(tree, &roles, &timings(tree, &roles, names));
-        CallPaths {
-            tree,
-            attribution: Attribution::new(tree, &roles, seen, repetitions, &waits),
-            waits,
-            peers: peers(tree, &roles, seen, names),
-            place_of_unit: vec![NO_PLACE; tree.spans.len()],
-            known: FastMap::default(),
-        }
+        let Scratch { roles, timings, waits, attribution, peers, place_of_unit, .. } = scratch;
+        roles.clear();
+        roles.extend(tree.spans.iter().map(|span| role(span, names)));
+        timings.fill(tree, roles, names);
+        waits.fill(tree, roles, &timings.of_spans);
+        attribution.fill(tree, roles, seen, repetitions, waits);
+        find_peers(peers, tree, roles, seen, names);
+        renew(place_of_unit, tree.spans.len(), NO_PLACE);
+        CallPaths { tree, scratch }
     }
 
     /// The path of one root.
     pub fn of_root(&mut self, root: SpanIdx, names: &mut Names) -> CallPath {
-        self.known.clear();
-        let span = &self.tree.spans[root];
-        let node = names.operation_node(span);
-        let mut tree = PathTree { places: vec![place(None, node)], depths: vec![1] };
-        self.place_of_unit[root] = 0;
+        let tree = self.tree;
+        let Scratch { waits, attribution, pieces, peers, place_of_unit, callers, known, depths, .. } =
+            &mut *self.scratch;
+        known.clear();
+        renew(depths, 1, 1);
+        place_of_unit[root] = 0;
+        let span = &tree.spans[root];
+        let mut places = Vec::with_capacity(USUAL_PLACES);
+        places.push(place(None, names.operation_node(span)));
+        let mut path = Growing { tree, places, depths, known, place_of_unit, callers };
         let mut sampling = span.sampling;
-        for piece in response_path(&self.waits, root) {
-            sampling = sampling.joint(self.tree.spans[piece.span].sampling);
+        pieces.of_response(waits, root);
+        for piece in &pieces.pieces {
+            sampling = sampling.joint(tree.spans[piece.span].sampling);
             let length = piece.end - piece.start;
-            let unit = self.tree.units[piece.span];
-            let (at, is_gap) = match (self.attribution.kind(&piece), self.peers[piece.span]) {
-                (SectionKind::Gap(_), _) => {
-                    (self.place_of(self.attribution.answering(&piece), &mut tree, names), true)
-                }
+            let unit = tree.units[piece.span];
+            let (at, is_gap) = match (attribution.kind(piece), peers[piece.span]) {
+                (SectionKind::Gap(_), _) => (path.place_of(attribution.answering(tree, piece), names), true),
                 (SectionKind::Remote | SectionKind::Send, Some(peer)) => {
-                    let caller = self.place_of(unit, &mut tree, names);
-                    (tree.below(caller, peer, &mut self.known), false)
+                    let caller = path.place_of(unit, names);
+                    (path.below(caller, peer), false)
                 }
                 // Whoever was called is not known: it is the caller's own time as far as anyone can tell.
-                _ => (self.place_of(unit, &mut tree, names), false),
+                _ => (path.place_of(unit, names), false),
             };
-            let place = &mut tree.places[at as usize];
+            let place = &mut path.places[at as usize];
             *(if is_gap { &mut place.gap_ns } else { &mut place.exclusive_ns }) += length;
-            place.retry_ns += if self.attribution.is_retry(&piece) { length } else { 0 };
+            place.retry_ns += if attribution.is_retry(tree, piece) { length } else { 0 };
         }
-        CallPath { sampling, places: tree.places }
+        CallPath { sampling, places: path.places }
     }
+}
 
-    /// The place of a unit below the root at hand, whose callers get theirs before it.
-    fn place_of(&mut self, unit: SpanIdx, tree: &mut PathTree, names: &mut Names) -> u32 {
-        let mut callers = Vec::new();
+/// Room for the places of most paths.
+const USUAL_PLACES: usize = 8;
+
+/// A call path that grows.
+struct Growing<'a> {
+    tree: &'a TraceTree,
+    places: Vec<PathPlace>,
+    depths: &'a mut Vec<usize>,
+    known: &'a mut FastMap<(u32, NodeId), u32>,
+    place_of_unit: &'a mut [u32],
+    callers: &'a mut Vec<SpanIdx>,
+}
+
+impl Growing<'_> {
+    /// The place of a unit below the root, whose callers get theirs before it.
+    fn place_of(&mut self, unit: SpanIdx, names: &mut Names) -> u32 {
         let mut idx = unit;
         while self.place_of_unit[idx] == NO_PLACE {
-            callers.push(idx);
+            self.callers.push(idx);
             let caller = self.tree.parent(idx).expect("a root got its place before what is below it");
             idx = self.tree.units[caller];
         }
         let mut at = self.place_of_unit[idx];
-        for unit in callers.into_iter().rev() {
+        while let Some(unit) = self.callers.pop() {
             let node = names.operation_node(&self.tree.spans[unit]);
-            at = tree.below(at, node, &mut self.known);
+            at = self.below(at, node);
             self.place_of_unit[unit] = at;
         }
         at
     }
-}
 
-/// A call path that grows.
-struct PathTree {
-    places: Vec<PathPlace>,
-    depths: Vec<usize>,
-}
-
-impl PathTree {
     /// The place of a node that the one at `caller` calls.
-    fn below(&mut self, caller: u32, node: NodeId, known: &mut FastMap<(u32, NodeId), u32>) -> u32 {
+    fn below(&mut self, caller: u32, node: NodeId) -> u32 {
         let (above, depth) = (&self.places[caller as usize], self.depths[caller as usize]);
         if above.node == node || depth == CallPath::MAX_DEPTH {
             return caller;
         }
-        *known.entry((caller, node)).or_insert_with(|| {
+        *self.known.entry((caller, node)).or_insert_with(|| {
             self.places.push(place(Some(caller), node));
             self.depths.push(depth + 1);
             (self.places.len() - 1) as u32
@@ -129,8 +152,14 @@ fn place(parent: Option<u32>, node: NodeId) -> PathPlace {
 
 /// What each span called that reports no spans: as linking found it, else what a sending span names itself, else what
 /// the calling span around it called (an SDK around an HTTP client).
-fn peers(tree: &TraceTree, roles: &[Role], seen: &[Seen], names: &mut Names) -> Vec<Option<NodeId>> {
-    let mut peers = vec![None; tree.spans.len()];
+fn find_peers(
+    peers: &mut Vec<Option<NodeId>>,
+    tree: &TraceTree,
+    roles: &[Role],
+    seen: &[Seen],
+    names: &mut Names,
+) {
+    renew(peers, tree.spans.len(), None);
     for Seen { call, callee_unit, calling_span, .. } in seen {
         if let (Some(calling), None) = (calling_span, callee_unit) {
             peers[*calling].get_or_insert(call.callee);
@@ -146,5 +175,4 @@ fn peers(tree: &TraceTree, roles: &[Role], seen: &[Seen], names: &mut Names) -> 
             peers[idx] = tree.parent(idx).and_then(|parent| peers[parent]);
         }
     }
-    peers
 }

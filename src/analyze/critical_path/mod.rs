@@ -18,6 +18,6 @@ mod waits;
 #[cfg(test)]
 mod tests;
 
-pub(super) use call_path::{CallPaths, is_profiled};
+pub(super) use call_path::{CallPaths, Scratch, is_profiled};
 pub(super) use path::critical_path;
 pub use path::{CriticalPath, Flag, Leg, Section, SectionKind};

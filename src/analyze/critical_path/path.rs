@@ -6,7 +6,7 @@ use super::super::link::{Role, Seen, role};
 use super::super::names::Names;
 use super::super::tree::{Parent, SpanIdx, TraceTree};
 use super::attribution::Attribution;
-use super::skew::{Timing, timings};
+use super::skew::{Timing, Timings};
 use super::sweep::{completion_path, response_path};
 use super::waits::Waits;
 use crate::model::{NodeId, SpanId, Symbol, UnixNanos};
@@ -115,15 +115,18 @@ pub(in super::super) fn critical_path(
 ) -> Option<CriticalPath> {
     let root = first_root(tree)?;
     let roles: Vec<Role> = tree.spans.iter().map(|span| role(span, names)).collect();
-    let timings = timings(tree, &roles, names);
-    let waits = Waits::new(tree, &roles, &timings);
+    let (mut timings, mut waits, mut attribution) =
+        (Timings::default(), Waits::default(), Attribution::default());
+    timings.fill(tree, &roles, names);
+    let timings = timings.of_spans;
+    waits.fill(tree, &roles, &timings);
+    attribution.fill(tree, &roles, seen, repetitions, &waits);
     let tops = tree.tops();
     let below: Vec<SpanIdx> = (0..tree.spans.len()).filter(|idx| tops[*idx] == root).collect();
 
-    let attribution = Attribution::new(tree, &roles, seen, repetitions, &waits);
-    let response = attribution.sections(&timings, &response_path(&waits, root), names);
+    let response = attribution.sections(tree, &timings, &response_path(&waits, root), names);
     let completion = match last_outliving(&waits, root, &below) {
-        Some(last) => attribution.sections(&timings, &completion_path(tree, &waits, last), names),
+        Some(last) => attribution.sections(tree, &timings, &completion_path(tree, &waits, last), names),
         None => Vec::new(),
     };
     let mut flags = flags_of_waits(tree, &roles, &timings, &waits, &below);

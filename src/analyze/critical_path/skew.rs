@@ -11,7 +11,7 @@
 use super::super::link::Role;
 use super::super::names::{Clock, Names};
 use super::super::tree::{SpanIdx, TraceTree};
-use super::waits::is_declared_async;
+use super::waits::{is_declared_async, renew};
 use crate::model::{FastMap, Span};
 
 /// How a span's times relate to its root's clock, and its clock to its parent's.
@@ -27,61 +27,67 @@ pub(super) struct Timing {
     pub is_drifting: bool,
 }
 
-/// The timing of each span; roots keep their own clock.
-pub(super) fn timings(tree: &TraceTree, roles: &[Role], names: &mut Names) -> Vec<Timing> {
-    let clocks = clocks(tree, names);
-    let bounds = bounds_of_pairs(tree, roles, &clocks);
-    let mut timings = vec![Timing::default(); tree.spans.len()];
-    for &idx in &tree.top_down {
-        let Some(parent) = tree.parent(idx) else { continue };
-        let pair = (clocks[parent], clocks[idx]);
-        timings[idx].shift = timings[parent].shift;
-        if pair.0 == pair.1 {
-            continue;
-        }
-        let of_pair = bounds.get(&pair).map(PairBounds::theta);
-        let is_drifting = of_pair == Some(None);
-        let (caller, callee) = (&tree.spans[parent], &tree.spans[idx]);
-        // Calls that contradict each other speak for themselves.
-        let own = Bounds::of(caller, callee).filter(|_| is_drifting && !is_declared_async(tree, roles, idx));
-        let known = of_pair.flatten().or_else(|| own.and_then(Bounds::theta));
-        // Without any bound the clocks are believed, but nothing begins before its cause.
-        let theta = known.unwrap_or_else(|| (i128::from(callee.start) - i128::from(caller.start)).min(0));
-        let shift = timings[parent].shift - theta;
-        timings[idx] = Timing { shift, is_foreign: true, is_corrected: theta != 0, is_drifting };
-    }
-    timings
-}
-
-/// The clock of each span; one that names none is timed like the span above it.
-fn clocks(tree: &TraceTree, names: &mut Names) -> Vec<Option<Clock>> {
-    let mut clocks = vec![None; tree.spans.len()];
-    for &idx in &tree.top_down {
-        let above = tree.parent(idx).and_then(|parent| clocks[parent]);
-        clocks[idx] = names.clock_of(tree.spans[idx].resource).or(above);
-    }
-    clocks
+/// The timings of a trace's spans; its memory serves one trace after the other.
+#[derive(Default)]
+pub(super) struct Timings {
+    /// The timing of each span; roots keep their own clock.
+    pub of_spans: Vec<Timing>,
+    clocks: Vec<Option<Clock>>,
+    bounds: FastMap<ClockPair, PairBounds>,
 }
 
 type ClockPair = (Option<Clock>, Option<Clock>);
 
-fn bounds_of_pairs(
-    tree: &TraceTree,
-    roles: &[Role],
-    clocks: &[Option<Clock>],
-) -> FastMap<ClockPair, PairBounds> {
-    let mut of_pairs: FastMap<ClockPair, PairBounds> = FastMap::default();
-    let calls = (0..tree.spans.len()).filter_map(|idx: SpanIdx| Some((tree.parent(idx)?, idx)));
-    for (parent, idx) in calls {
-        let pair = (clocks[parent], clocks[idx]);
-        if pair.0 == pair.1 || is_declared_async(tree, roles, idx) {
-            continue;
-        }
-        if let Some(bounds) = Bounds::of(&tree.spans[parent], &tree.spans[idx]) {
-            of_pairs.entry(pair).or_default().add(bounds, tree.spans[parent].is_error);
+impl Timings {
+    /// Finds the timing of each span of a trace.
+    pub fn fill(&mut self, tree: &TraceTree, roles: &[Role], names: &mut Names) {
+        self.find_clocks(tree, names);
+        self.find_bounds(tree, roles);
+        let Timings { of_spans: timings, clocks, bounds } = self;
+        renew(timings, tree.spans.len(), Timing::default());
+        for &idx in &tree.top_down {
+            let Some(parent) = tree.parent(idx) else { continue };
+            let pair = (clocks[parent], clocks[idx]);
+            timings[idx].shift = timings[parent].shift;
+            if pair.0 == pair.1 {
+                continue;
+            }
+            let of_pair = bounds.get(&pair).map(PairBounds::theta);
+            let is_drifting = of_pair == Some(None);
+            let (caller, callee) = (&tree.spans[parent], &tree.spans[idx]);
+            // Calls that contradict each other speak for themselves.
+            let own =
+                Bounds::of(caller, callee).filter(|_| is_drifting && !is_declared_async(tree, roles, idx));
+            let known = of_pair.flatten().or_else(|| own.and_then(Bounds::theta));
+            // Without any bound the clocks are believed, but nothing begins before its cause.
+            let theta = known.unwrap_or_else(|| (i128::from(callee.start) - i128::from(caller.start)).min(0));
+            let shift = timings[parent].shift - theta;
+            timings[idx] = Timing { shift, is_foreign: true, is_corrected: theta != 0, is_drifting };
         }
     }
-    of_pairs
+
+    /// The clock of each span; one that names none is timed like the span above it.
+    fn find_clocks(&mut self, tree: &TraceTree, names: &mut Names) {
+        renew(&mut self.clocks, tree.spans.len(), None);
+        for &idx in &tree.top_down {
+            let above = tree.parent(idx).and_then(|parent| self.clocks[parent]);
+            self.clocks[idx] = names.clock_of(tree.spans[idx].resource).or(above);
+        }
+    }
+
+    fn find_bounds(&mut self, tree: &TraceTree, roles: &[Role]) {
+        self.bounds.clear();
+        let calls = (0..tree.spans.len()).filter_map(|idx: SpanIdx| Some((tree.parent(idx)?, idx)));
+        for (parent, idx) in calls {
+            let pair = (self.clocks[parent], self.clocks[idx]);
+            if pair.0 == pair.1 || is_declared_async(tree, roles, idx) {
+                continue;
+            }
+            if let Some(bounds) = Bounds::of(&tree.spans[parent], &tree.spans[idx]) {
+                self.bounds.entry(pair).or_default().add(bounds, tree.spans[parent].is_error);
+            }
+        }
+    }
 }
 
 /// What all calls between two clocks allow together.

@@ -30,15 +30,35 @@ pub(super) struct Piece {
 
 /// The path through the segment of `root`, in the order of time.
 pub(super) fn response_path(waits: &Waits, root: SpanIdx) -> Vec<Piece> {
-    let mut sweep = Sweep { waits, pieces: Vec::new() };
-    sweep.run(vec![Frame::whole(waits, root)]);
-    sweep.in_order()
+    let mut found = Pieces::default();
+    found.of_response(waits, root);
+    found.pieces
+}
+
+/// The pieces of a path; its memory serves one path after the other.
+#[derive(Default)]
+pub(super) struct Pieces {
+    /// In the order of time.
+    pub pieces: Vec<Piece>,
+    frames: Vec<Frame>,
+}
+
+impl Pieces {
+    /// Finds the path through the segment of `root`.
+    pub fn of_response(&mut self, waits: &Waits, root: SpanIdx) {
+        let mut pieces = std::mem::take(&mut self.pieces);
+        pieces.clear();
+        let mut sweep = Sweep { waits, pieces };
+        self.frames.push(Frame::whole(waits, root));
+        sweep.run(&mut self.frames);
+        self.pieces = sweep.in_order();
+    }
 }
 
 /// The path from the end of the asynchronous segment `last` back to the start of its root, in the order of time.
 pub(super) fn completion_path(tree: &TraceTree, waits: &Waits, last: SpanIdx) -> Vec<Piece> {
     let mut sweep = Sweep { waits, pieces: Vec::new() };
-    sweep.run(vec![Frame::whole(waits, last)]);
+    sweep.run(&mut vec![Frame::whole(waits, last)]);
     let mut segment = last;
     while let Some(sender) = tree.parent(segment) {
         let taken = waits.intervals[segment].start;
@@ -52,7 +72,7 @@ pub(super) fn completion_path(tree: &TraceTree, waits: &Waits, last: SpanIdx) ->
             segment = parent;
         }
         above.reverse();
-        sweep.run(above);
+        sweep.run(&mut above);
     }
     sweep.in_order()
 }
@@ -88,8 +108,8 @@ struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Explains what is left of all frames, the innermost one being last.
-    fn run(&mut self, mut frames: Vec<Frame>) {
+    /// Explains what is left of all frames, the innermost one being last; none is left.
+    fn run(&mut self, frames: &mut Vec<Frame>) {
         while let Some(frame) = frames.last_mut() {
             match self.waits.children(frame.span).get(frame.next_child) {
                 Some(child) => {

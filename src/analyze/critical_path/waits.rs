@@ -28,7 +28,8 @@ impl Interval {
     }
 }
 
-/// A trace by who waits.
+/// A trace by who waits; its memory serves one trace after the other.
+#[derive(Default)]
 pub(super) struct Waits {
     /// When each span counts.
     pub intervals: Vec<Interval>,
@@ -40,36 +41,32 @@ pub(super) struct Waits {
     children: Vec<SpanIdx>,
     /// Each span's part of `children`.
     ranges: Vec<Range<usize>>,
+    /// Parents with their synchronous children, in the order of `children`.
+    waited_for: Vec<(SpanIdx, Reverse<UnixNanos>, UnixNanos, SpanIdx)>,
 }
 
 impl Waits {
     /// Decides for each span whether its parent waits, and cuts it to its parent if so.
-    pub fn new(tree: &TraceTree, roles: &[Role], timings: &[Timing]) -> Waits {
-        let count = tree.spans.len();
-        let mut waits = Waits {
-            intervals: vec![Interval::default(); count],
-            is_segment: vec![true; count],
-            is_abandoned: vec![false; count],
-            children: Vec::new(),
-            ranges: vec![0..0; count],
-        };
+    pub fn fill(&mut self, tree: &TraceTree, roles: &[Role], timings: &[Timing]) {
+        renew(&mut self.intervals, tree.spans.len(), Interval::default());
+        renew(&mut self.is_segment, tree.spans.len(), true);
+        renew(&mut self.is_abandoned, tree.spans.len(), false);
         for &idx in &tree.top_down {
             let own = Shifted::of(tree, timings, idx);
             let Some(parent) = tree.parent(idx) else {
-                waits.intervals[idx] = own.cut(0, UnixNanos::MAX);
+                self.intervals[idx] = own.cut(0, UnixNanos::MAX);
                 continue;
             };
             let above = Shifted::of(tree, timings, parent);
-            let Interval { start, end } = waits.intervals[parent];
+            let Interval { start, end } = self.intervals[parent];
             let wait = wait_for(tree, roles, (parent, above), (idx, own));
-            waits.is_segment[idx] = wait == Wait::Not;
-            waits.is_abandoned[idx] = wait == Wait::GaveUp;
+            self.is_segment[idx] = wait == Wait::Not;
+            self.is_abandoned[idx] = wait == Wait::GaveUp;
             // What nobody waits for may end at any time, but does not begin before its cause.
             let limit = if wait == Wait::Not { UnixNanos::MAX } else { end };
-            waits.intervals[idx] = own.cut(start, limit);
+            self.intervals[idx] = own.cut(start, limit);
         }
-        waits.sort_children(tree);
-        waits
+        self.sort_children(tree);
     }
 
     /// The spans that `idx` waited for: the last to end first, then the longest, then the smallest id.
@@ -78,21 +75,28 @@ impl Waits {
     }
 
     fn sort_children(&mut self, tree: &TraceTree) {
-        let mut waited_for: Vec<(SpanIdx, Reverse<UnixNanos>, UnixNanos, SpanIdx)> = (0..tree.spans.len())
-            .filter(|idx| !self.is_segment[*idx])
-            .filter_map(|idx| {
-                let Interval { start, end } = self.intervals[idx];
-                Some((tree.parent(idx)?, Reverse(end), start, idx))
-            })
-            .collect();
-        waited_for.sort_unstable();
-        for (place, (parent, ..)) in waited_for.iter().enumerate() {
+        renew(&mut self.ranges, tree.spans.len(), 0..0);
+        self.waited_for.clear();
+        for idx in (0..tree.spans.len()).filter(|idx| !self.is_segment[*idx]) {
+            let Interval { start, end } = self.intervals[idx];
+            let parent = tree.parent(idx);
+            self.waited_for.extend(parent.map(|parent| (parent, Reverse(end), start, idx)));
+        }
+        self.waited_for.sort_unstable();
+        for (place, (parent, ..)) in self.waited_for.iter().enumerate() {
             let range = &mut self.ranges[*parent];
             let first = if range.end == 0 { place } else { range.start };
             *range = first..place + 1;
         }
-        self.children = waited_for.into_iter().map(|(.., idx)| idx).collect();
+        self.children.clear();
+        self.children.extend(self.waited_for.iter().map(|(.., idx)| *idx));
     }
+}
+
+/// The same value `count` times, in memory that is there.
+pub(super) fn renew<T: Clone>(values: &mut Vec<T>, count: usize, value: T) {
+    values.clear();
+    values.resize(count, value);
 }
 
 /// A span's times in the root's clock, which may lie before 1970.

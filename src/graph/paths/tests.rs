@@ -6,7 +6,6 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::analyze::PathPlace;
 use crate::model::{Node, Sampling, Symbols};
 
 const KEPT: usize = 6;
