@@ -145,7 +145,8 @@ fn list(services: Vec<std::sync::Arc<str>>) -> String {
     format!("{}, +{} #{:08x}", named.join(", "), rest.len(), digest as u32)
 }
 
-/// True for names that say nothing of what was asked for: a wildcard or `/` only, a bare method, framework words.
+/// True for names that say little of what was asked for: a wildcard in place of a part of the path, `/` only, a bare
+/// method, framework words.
 pub fn is_generic(name: &str, further: &[String]) -> bool {
     const METHODS: [&str; 9] =
         ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
@@ -156,12 +157,16 @@ pub fn is_generic(name: &str, further: &[String]) -> bool {
         _ => (None, name),
     };
     let is_bare_method = method.is_none() && METHODS.contains(&path);
-    let is_wildcard = path.chars().all(|character| matches!(character, '/' | '*' | '.' | ' '));
+    let is_root = path.chars().all(|character| matches!(character, '/' | '.' | ' '));
+    // A route that takes whatever comes: that of a gateway.
+    let is_wildcard =
+        path.split('/').any(|part| matches!(part.trim(), "*" | "**" | ".*") || part.starts_with("{*"));
     let word = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let is_framework =
         matches!(word.as_str(), "recv." | "sent." | "request" | "dispatch" | "http" | "http request")
             || (word.starts_with("handle") && !path.contains('/'));
     is_bare_method
+        || is_root
         || is_wildcard
         || is_framework
         || further.iter().any(|glob| crate::model::matches_glob(glob, name))
@@ -180,6 +185,9 @@ mod tests {
             "HTTP GET",
             "GET /",
             "POST /**",
+            "GET /api/*",
+            "GET /*/{id}",
+            "/files/{*path}",
             "Recv.",
             "hipstershop.Frontend/Recv.",
             "request",
@@ -195,6 +203,7 @@ mod tests {
             "Checkout",
             "hipstershop.CartService/GetCart",
             "GET /handle/{id}",
+            "GET /v*/status",
             "requests list",
         ] {
             assert!(!is_generic(telling, &[]), "{telling}");

@@ -12,8 +12,8 @@ use super::params::{DotParams, GraphParams, ScopeParams, graph_query, refuse_lab
 use super::state::{AppState, now_ms};
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
+use crate::export::json;
 use crate::export::svg::{SvgOptions, to_svg};
-use crate::export::{critical_overlay, json};
 use crate::model::UnixNanos;
 use crate::model::time::NANOS_PER_MILLI;
 
@@ -141,10 +141,7 @@ async fn answer(
 fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {
     match media_type {
         DOT => to_dot(document, &DotOptions { labels }),
-        SVG => to_svg(
-            document,
-            &SvgOptions { labels, critical: critical_overlay(document), ..SvgOptions::default() },
-        ),
+        SVG => to_svg(document, &SvgOptions { labels, ..SvgOptions::default() }),
         _ => json::to_json(document, false),
     }
 }

@@ -62,7 +62,7 @@ pub(super) struct GraphParams {
     level: Option<String>,
     /// Only what the requests of this flow touch, with its critical path marked: its id, or its name where only one
     /// flow has it.
-    #[param(example = "GET /cart")]
+    #[param(example = "checkout")]
     flow: Option<String>,
     /// Only what lies around the nodes with this name or id.
     #[param(example = "cart")]

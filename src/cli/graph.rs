@@ -11,7 +11,7 @@ use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
 use crate::export::svg::{SvgOptions, to_svg};
 use crate::export::text::{TextOptions, to_text};
-use crate::export::{critical_overlay, graph_document, json};
+use crate::export::{graph_document, json};
 use crate::query;
 
 /// Arguments of `linchpin graph`.
@@ -137,7 +137,7 @@ fn svg(document: &GraphDocument, layout: Layout) -> String {
             Err(problem) => eprintln!("linchpin: {problem}; drawn without it"),
         }
     }
-    to_svg(document, &SvgOptions { critical: critical_overlay(document), ..SvgOptions::default() })
+    to_svg(document, &SvgOptions::default())
 }
 
 fn print(document: &GraphDocument, args: &Args) -> Outcome {

@@ -34,4 +34,4 @@ mod words;
 mod fixture;
 
 pub use convert::{Freshness, flows_document, graph_document};
-pub use path_answers::{critical_overlay, path_scope, shared_documents};
+pub use path_answers::{path_scope, shared_documents};

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use super::completeness::{concerns, range_words};
 use super::convert::{Freshness, completeness, level_name, range};
-use super::document::{GraphDocument, OnPathDocument};
 use super::river::{RiverBand, RiverDocument, RiverFlow, RiverLeaf, RiverTrunk};
 use super::shared_paths::{PathScopeDocument, SharedPathsDocument, shared_paths_document};
-use super::svg::{CriticalOverlay, OnPath};
 use crate::query::PathAnswer;
 use crate::query::shared::{NodeName, Place, River, SharedPaths};
 
@@ -40,32 +38,6 @@ pub fn shared_documents(
     let scope = path_scope(answer, freshness);
     let river = river_document(river, paths, &scope);
     (shared_paths_document(paths, scope), river)
-}
-
-/// What a graph says of critical paths, to be drawn; nothing where it says nothing.
-pub fn critical_overlay(graph: &GraphDocument) -> Option<CriticalOverlay> {
-    let numbers = |critical: &OnPathDocument| OnPath {
-        flows: critical.flows as u64,
-        share: critical.share,
-        score: critical.score,
-        neff: critical.effective_flows,
-        through: critical.through,
-    };
-    let nodes: BTreeMap<_, _> = graph
-        .nodes
-        .iter()
-        .filter_map(|node| Some((node.id.clone(), numbers(node.critical.as_ref()?))))
-        .collect();
-    let mut overlay = CriticalOverlay { nodes, ..CriticalOverlay::default() };
-    for edge in &graph.edges {
-        let Some(critical) = &edge.critical else { continue };
-        let ends = (edge.caller.clone(), edge.callee.clone());
-        if critical.marked {
-            overlay.marked.insert(ends.clone());
-        }
-        overlay.edges.insert(ends, numbers(critical));
-    }
-    (!overlay.nodes.is_empty() || !overlay.edges.is_empty()).then_some(overlay)
 }
 
 fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument) -> RiverDocument {

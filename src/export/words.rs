@@ -1,6 +1,6 @@
 //! What nodes and edges say of themselves in pictures, the same in every format.
 
-use super::document::{EdgeDocument, GraphDocument, NodeDocument};
+use super::document::{EdgeDocument, GraphDocument, NodeDocument, OnPathDocument};
 use super::name::{clip, visible};
 use super::number;
 use super::severity::share;
@@ -67,6 +67,19 @@ pub(super) fn via_words(edge: &EdgeDocument) -> Option<String> {
     let (first, rest) = edge.via.split_first()?;
     let more = if rest.is_empty() { String::new() } else { format!(" +{}", rest.len()) };
     Some(format!("via {}{more}", clip(&visible(first), LABEL_COLUMNS)))
+}
+
+/// `on the critical path of 4 flows · 12 % of critical time · score 0.69 · Neff 4.3`.
+pub(super) fn on_path_words(on_path: &OnPathDocument) -> String {
+    let flows = match on_path.flows {
+        1 => "1 flow".to_owned(),
+        flows => format!("{} flows", number::count(flows as u64)),
+    };
+    let share = number::percent(on_path.share);
+    format!(
+        "on the critical path of {flows} · {share} of critical time · score {:.2} · Neff {:.1}",
+        on_path.score, on_path.effective_flows
+    )
 }
 
 /// `12.3/s · 1.2 % err · p95 34 ms`; what is not known or nothing is left out.

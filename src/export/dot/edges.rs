@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::quote::{Escaped, Quoted};
 use super::{EdgeLabels, look};
 use crate::export::document::{EdgeDocument, GraphDocument};
-use crate::export::words::{edge_numbers, via_words};
+use crate::export::words::{edge_numbers, on_path_words, via_words};
 
 /// A node as its edges need it.
 struct End {
@@ -48,7 +48,12 @@ pub(super) fn print(
             attributes.push(edge_label(edge, &numbers).attribute("label"));
         }
         let protocol = Escaped::text(&edge.protocol);
-        let tooltip = Quoted::lines(&[&[&caller.name, &arrow, &callee.name], &[&protocol, &dot, &numbers]]);
+        let on_path = edge.critical.as_ref().map(|on_path| Escaped::numbers(on_path_words(on_path)));
+        let first: [&[&Escaped]; 2] = [&[&caller.name, &arrow, &callee.name], &[&protocol, &dot, &numbers]];
+        let tooltip = match &on_path {
+            None => Quoted::lines(&first),
+            Some(on_path) => Quoted::lines(&[first[0], first[1], &[on_path]]),
+        };
         attributes.push(tooltip.attribute("tooltip"));
         let ends = EdgeTy::Pair(caller.vertex(), callee.vertex());
         text.push_str(&Stmt::Edge(Edge { ty: ends, attributes }).print(printer));

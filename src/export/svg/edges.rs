@@ -1,14 +1,13 @@
 //! Edges: curves with arrowheads, width and colour for what they carry, numbers as titles and labels.
 
-use super::nodes::on_path_words;
+use super::Scene;
 use super::paper::{Rule, Short, neff_class, path_data, push, text, text_width, title};
-use super::{OnPath, Scene};
 use crate::export::document::EdgeDocument;
 use crate::export::dot::look::line_width;
 use crate::export::layout::{Layout, Point};
 use crate::export::name::visible;
 use crate::export::severity::Severity;
-use crate::export::words::{edge_numbers, via_words};
+use crate::export::words::{edge_numbers, on_path_words, via_words};
 
 /// How edges look.
 pub(super) const RULES: [Rule; 28] = [
@@ -63,35 +62,35 @@ const MARK: f64 = 7.0;
 
 /// The room that an edge takes across.
 pub(super) fn thickness(scene: &Scene, edge: &EdgeDocument) -> f64 {
-    let is_marked = scene.options.critical.as_ref().is_some_and(|overlay| overlay.is_marked(edge));
-    line_width_of(scene, edge) + if is_marked { MARK } else { 0.0 }
+    line_width_of(scene, edge) + if is_marked(edge) { MARK } else { 0.0 }
 }
 
 /// By calls, or by the critical time through it.
 fn line_width_of(scene: &Scene, edge: &EdgeDocument) -> f64 {
-    match &scene.options.critical {
-        None => line_width(edge.calls),
-        Some(overlay) => {
-            overlay.edge(edge).map_or(0.8, |on_path| through_width(on_path.through, scene.most_through))
-        }
+    match &edge.critical {
+        _ if !scene.has_paths => line_width(edge.calls),
+        Some(on_path) => through_width(on_path.through, scene.most_through),
+        None => 0.8,
     }
+}
+
+fn is_marked(edge: &EdgeDocument) -> bool {
+    edge.critical.is_some_and(|on_path| on_path.marked)
 }
 
 /// The curves.
 pub(super) fn push_edges(body: &mut String, scene: &Scene, layout: &Layout) {
     let seconds = scene.graph.range.seconds();
     for ((edge, from, to), route) in scene.edges.iter().zip(&layout.edges) {
-        let overlay = scene.options.critical.as_ref();
-        let on_path = overlay.and_then(|overlay| overlay.edge(edge));
         let width = line_width_of(scene, edge);
         let [caller, callee] = [from, to].map(|node| visible(&scene.nodes[*node].name));
         let mut facts = vec![format!("{caller} → {callee}")];
         facts.extend(via_words(edge));
         facts.push(format!("{} · {}", edge.protocol, edge_numbers(edge, seconds)));
-        facts.extend(on_path.map(on_path_words));
-        push(body, format_args!("<g class=\"{}\">{}", classes(scene, edge, on_path), title(&facts)));
+        facts.extend(edge.critical.as_ref().map(on_path_words));
+        push(body, format_args!("<g class=\"{}\">{}", classes(scene, edge), title(&facts)));
         let (line, tip) = arrow(&route.points, width);
-        if overlay.is_some_and(|overlay| overlay.is_marked(edge)) {
+        if is_marked(edge) {
             push(
                 body,
                 format_args!("<path class=\"mark\" stroke-width=\"{}\" d=\"{line}\"/>", Short(width + MARK)),
@@ -153,12 +152,12 @@ pub(super) fn push_labels(body: &mut String, scene: &Scene, layout: &Layout) {
     }
 }
 
-fn classes(scene: &Scene, edge: &EdgeDocument, on_path: Option<&OnPath>) -> String {
+fn classes(scene: &Scene, edge: &EdgeDocument) -> String {
     let mut classes = vec!["e"];
-    match (&scene.options.critical, on_path) {
-        (Some(_), Some(on_path)) => classes.push(neff_class(on_path.neff)),
-        (Some(_), None) => classes.push("off"),
-        (None, _) => {
+    match &edge.critical {
+        Some(on_path) => classes.push(neff_class(on_path.effective_flows)),
+        None if scene.has_paths => classes.push("off"),
+        None => {
             classes.push(severity_class(edge));
             if scene.edges.len() > MANY {
                 classes.push("many");

@@ -57,7 +57,7 @@ fn entries(scene: &Scene) -> Vec<Entry> {
         return entries;
     }
     let has_edge = |is: &dyn Fn(&EdgeDocument) -> bool| scene.edges.iter().any(|(edge, ..)| is(edge));
-    if scene.options.critical.is_some() {
+    if scene.has_paths {
         entries.push((line("", 5.0), "width: critical time through it"));
         entries.push((String::new(), "flows that share it (Neff):"));
         entries.extend(NEFF_STEPS.iter().map(|(class, words)| (line(class, 5.0), *words)));

@@ -11,7 +11,7 @@ pub(super) mod paper;
 
 pub(super) use self::edges::arrow;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
 
@@ -23,50 +23,12 @@ use super::layout;
 use super::words::{Clusters, cluster_words, node_label, size_words};
 
 /// How a graph shall be drawn.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SvgOptions {
     /// Which edges carry their numbers as a label; titles have them always.
     pub labels: EdgeLabels,
-    /// The critical paths drawn on it: width is time through an edge, colour its effective number of flows.
-    pub critical: Option<CriticalOverlay>,
     /// Nodes link to this prefix with their percent-encoded id, as `/api/v1/graph.svg?focus=`.
     pub node_href: Option<String>,
-}
-
-/// What is known of critical paths on a graph, by ids of nodes and by (caller, callee) of edges.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CriticalOverlay {
-    /// Nodes that lie on critical paths.
-    pub nodes: BTreeMap<String, OnPath>,
-    /// Edges that do.
-    pub edges: BTreeMap<(String, String), OnPath>,
-    /// Edges to mark: the critical path of one flow.
-    pub marked: BTreeSet<(String, String)>,
-}
-
-/// What lies on the critical paths of flows.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct OnPath {
-    /// Flows on whose critical path it lies.
-    pub flows: u64,
-    /// Its share of all critical time, 0 to 1.
-    pub share: f64,
-    /// Breadth and weight in one number.
-    pub score: f64,
-    /// Effective number of flows, from 1.
-    pub neff: f64,
-    /// Critical time that passes through it, in any unit; the widest edge has the most.
-    pub through: f64,
-}
-
-impl CriticalOverlay {
-    fn edge(&self, edge: &EdgeDocument) -> Option<&OnPath> {
-        self.edges.get(&(edge.caller.clone(), edge.callee.clone()))
-    }
-
-    fn is_marked(&self, edge: &EdgeDocument) -> bool {
-        self.marked.contains(&(edge.caller.clone(), edge.callee.clone()))
-    }
 }
 
 /// A document in its order, with what it may lack.
@@ -80,6 +42,8 @@ struct Scene<'a> {
     /// Namespaces are shown where there are several.
     grouping: Option<Clusters>,
     has_labels: bool,
+    /// True where critical paths are drawn on it: width is time through an edge, colour its effective number of flows.
+    has_paths: bool,
     /// Most critical time through any edge.
     most_through: f64,
 }
@@ -126,7 +90,7 @@ impl<'a> Scene<'a> {
         edges.sort_by_key(|(edge, from, to)| (*from, *to, &edge.protocol, edge.is_async));
         let grouping = Clusters::of(graph);
         let groups: BTreeSet<[&str; 2]> = nodes.iter().filter_map(|node| grouping.cluster(node)).collect();
-        let through = options.critical.iter().flat_map(|overlay| overlay.edges.values());
+        let on_path = graph.edges.iter().filter_map(|edge| edge.critical.as_ref());
         Scene {
             graph,
             options,
@@ -134,7 +98,8 @@ impl<'a> Scene<'a> {
             nodes,
             edges,
             grouping: Some(grouping).filter(|_| groups.len() > 1),
-            most_through: through.map(|on_path| on_path.through).fold(0.0, f64::max),
+            has_paths: on_path.clone().next().is_some(),
+            most_through: on_path.map(|on_path| on_path.through).fold(0.0, f64::max),
         }
     }
 
@@ -144,7 +109,7 @@ impl<'a> Scene<'a> {
             "namespace" => "Namespaces",
             _ => "Services",
         };
-        if self.options.critical.is_some() {
+        if self.has_paths {
             format!("{level}, dependencies and critical paths")
         } else {
             format!("{level} and their dependencies")

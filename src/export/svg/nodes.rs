@@ -2,13 +2,13 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::Scene;
 use super::paper::{Rule, Short, escaped, neff_class, push, text, text_width, title};
-use super::{OnPath, Scene};
 use crate::export::document::NodeDocument;
 use crate::export::layout::{Layout, Rect};
-use crate::export::number;
 use crate::export::severity::Severity;
 use crate::export::words::node_facts;
+use crate::export::words::on_path_words;
 
 /// How nodes look.
 pub(super) const RULES: [Rule; 16] = [
@@ -52,13 +52,12 @@ pub(super) fn size(kind: &str, label: &[String]) -> (f64, f64) {
 /// The nodes, as links where the options say so.
 pub(super) fn push_nodes(body: &mut String, scene: &Scene, layout: &Layout) {
     for (node, rect) in scene.nodes.iter().zip(&layout.nodes) {
-        let on_path = scene.options.critical.as_ref().and_then(|overlay| overlay.nodes.get(&node.id));
         let mut facts = node_facts(node);
-        facts.extend(on_path.map(on_path_words));
+        facts.extend(node.critical.as_ref().map(on_path_words));
         let href = scene.options.node_href.as_ref().map(|prefix| {
             format!("<a href=\"{}{}\">", escaped(prefix), utf8_percent_encode(&node.id, NON_ALPHANUMERIC))
         });
-        push(body, format_args!("{}<g class=\"{}\">", href.as_deref().unwrap_or(""), classes(node, on_path)));
+        push(body, format_args!("{}<g class=\"{}\">", href.as_deref().unwrap_or(""), classes(node)));
         body.push_str(&title(&facts));
         body.push_str(&shape(&node.kind, *rect));
         let label = scene.label(node);
@@ -72,29 +71,15 @@ pub(super) fn push_nodes(body: &mut String, scene: &Scene, layout: &Layout) {
     }
 }
 
-/// `on the critical path of 4 flows · 12 % of critical time · score 0.69 · Neff 4.3`.
-pub(super) fn on_path_words(on_path: &OnPath) -> String {
-    let flows = if on_path.flows == 1 {
-        "1 flow".to_owned()
-    } else {
-        format!("{} flows", number::count(on_path.flows))
-    };
-    let share = number::percent(on_path.share);
-    format!(
-        "on the critical path of {flows} · {share} of critical time · score {:.2} · Neff {:.1}",
-        on_path.score, on_path.neff
-    )
-}
-
-fn classes(node: &NodeDocument, on_path: Option<&OnPath>) -> String {
+fn classes(node: &NodeDocument) -> String {
     let mut classes = String::from("n");
     match node.kind.as_str() {
         kind @ ("database" | "messaging" | "external") => push(&mut classes, format_args!(" {kind}")),
         "service" if !node.instrumented => classes.push_str(" silent"),
         _ => {}
     }
-    match (on_path, Severity::of(node.errors, node.requests)) {
-        (Some(on_path), _) => push(&mut classes, format_args!(" on {}", neff_class(on_path.neff))),
+    match (&node.critical, Severity::of(node.errors, node.requests)) {
+        (Some(on_path), _) => push(&mut classes, format_args!(" on {}", neff_class(on_path.effective_flows))),
         (None, Severity::High) => classes.push_str(" high"),
         (None, Severity::Raised) => classes.push_str(" raised"),
         _ => {}

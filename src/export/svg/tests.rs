@@ -3,32 +3,43 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::export::document::OnPathDocument;
 use crate::export::fixture::{
     any_graph, assert_golden, assert_well_formed, collapsed, edge, graph, node, shop,
 };
 
-fn critical(document: &GraphDocument) -> CriticalOverlay {
-    let on_path = OnPath { flows: 4, share: 0.12, score: 0.69, neff: 4.3, through: 90.0 };
-    let ends = |at: usize| (document.edges[at].caller.clone(), document.edges[at].callee.clone());
-    let mut overlay = CriticalOverlay::default();
-    overlay.edges.insert(ends(0), on_path);
-    overlay.edges.insert(ends(1), OnPath { flows: 1, neff: 1.0, score: 0.0, through: 10.0, ..on_path });
-    overlay.nodes.insert(ends(0).1, on_path);
-    overlay.marked.insert(ends(0));
-    overlay
+/// The same with critical paths on two edges and a node.
+fn critical(document: &GraphDocument) -> GraphDocument {
+    let mut document = document.clone();
+    let on_path = OnPathDocument {
+        flows: 4,
+        share: 0.12,
+        score: 0.69,
+        effective_flows: 4.3,
+        through: 0.9,
+        marked: true,
+    };
+    let own =
+        OnPathDocument { flows: 1, effective_flows: 1.0, score: 0.0, through: 0.1, marked: false, ..on_path };
+    document.edges[0].critical = Some(on_path);
+    document.edges[1].critical = Some(own);
+    let callee = document.edges[0].callee.clone();
+    let node = document.nodes.iter_mut().find(|node| node.id == callee).unwrap();
+    node.critical = Some(on_path);
+    document
 }
 
 #[test]
 fn small_graphs_are_drawn_as_agreed() {
     let shop = shop();
-    let with_paths = SvgOptions {
-        critical: Some(critical(&shop)),
+    let with_paths = critical(&shop);
+    let with_links = SvgOptions {
         node_href: Some("/api/v1/graph.svg?level=service&focus=".into()),
         ..SvgOptions::default()
     };
     for (path, document, options) in [
         ("tests/golden/graph-shop.svg", &shop, &SvgOptions::default()),
-        ("tests/golden/graph-critical.svg", &shop, &with_paths),
+        ("tests/golden/graph-critical.svg", &with_paths, &with_links),
         ("tests/golden/graph-collapsed.svg", &collapsed(), &SvgOptions::default()),
     ] {
         let svg = to_svg(document, options);
