@@ -22,6 +22,8 @@ pub enum Endpoint {
         method: &'static str,
         /// Route with placeholders.
         route: Text,
+        /// What is asked for behind a route that takes whatever comes; otherwise the route says it.
+        path: Option<Text>,
     },
     /// A gRPC method.
     Grpc {
@@ -41,7 +43,12 @@ pub enum Endpoint {
 
 /// `Endpoint::Http`.
 pub fn http(method: &'static str, route: impl Into<Text>) -> Endpoint {
-    Endpoint::Http { method, route: route.into() }
+    Endpoint::Http { method, route: route.into(), path: None }
+}
+
+/// `Endpoint::Http` of a gateway: its route takes whatever comes, and only the path tells what that is.
+pub fn behind_gateway(method: &'static str, route: impl Into<Text>, path: impl Into<Text>) -> Endpoint {
+    Endpoint::Http { method, route: route.into(), path: Some(path.into()) }
 }
 
 /// `Endpoint::Grpc`.
@@ -54,7 +61,9 @@ const GRPC_STATUS: &str = "rpc.grpc.status_code";
 /// The answering side of an endpoint of `service`.
 pub fn server(endpoint: &Endpoint, service: &str, conventions: Conventions) -> Template {
     let mut template = match endpoint {
-        Endpoint::Http { method, route } => http_span(SpanKind::Server, method, route, conventions),
+        Endpoint::Http { method, route, path } => {
+            http_span(SpanKind::Server, method, route, path.as_ref(), conventions)
+        }
         Endpoint::Grpc { service, method } => grpc_span(SpanKind::Server, service, method),
         Endpoint::Dns => dns_span(SpanKind::Server),
         Endpoint::Local { name } => Template::new(*name, SpanKind::Internal),
@@ -72,7 +81,9 @@ pub fn server(endpoint: &Endpoint, service: &str, conventions: Conventions) -> T
 /// The asking side of an endpoint of `callee`.
 pub fn client(endpoint: &Endpoint, callee: &str, conventions: Conventions) -> Template {
     let mut template = match endpoint {
-        Endpoint::Http { method, route } => http_span(SpanKind::Client, method, route, conventions),
+        Endpoint::Http { method, route, path } => {
+            http_span(SpanKind::Client, method, route, path.as_ref(), conventions)
+        }
         Endpoint::Grpc { service, method } => grpc_span(SpanKind::Client, service, method),
         Endpoint::Dns => dns_span(SpanKind::Client),
         Endpoint::Local { name } => Template::new(*name, SpanKind::Client),
@@ -82,7 +93,13 @@ pub fn client(endpoint: &Endpoint, callee: &str, conventions: Conventions) -> Te
     template
 }
 
-fn http_span(kind: SpanKind, method: &'static str, route: &Text, conventions: Conventions) -> Template {
+fn http_span(
+    kind: SpanKind,
+    method: &'static str,
+    route: &Text,
+    path: Option<&Text>,
+    conventions: Conventions,
+) -> Template {
     let name = if kind == SpanKind::Client { Text::from(method) } else { format!("{method} {route}").into() };
     let mut template = Template::new(name, kind);
     let is_old = conventions == Conventions::Old;
@@ -99,8 +116,13 @@ fn http_span(kind: SpanKind, method: &'static str, route: &Text, conventions: Co
     template.further.push(text("network.protocol.version", "1.1"));
     template.further.push(text("user_agent.original", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"));
     template.status_key = Some(status_key);
-    let path = route.split('{').next().unwrap_or_default().trim_end_matches('/');
-    template.varying = Some((path_key, format!("{path}/").into()));
+    let asked = path.unwrap_or(route);
+    match asked.split_once('{') {
+        // Servers report what they were asked for, with a number at its end.
+        Some((before, _)) => template.varying = Some((path_key, before.to_owned().into())),
+        None if path.is_some() => template.essential.push(text(path_key, asked.clone())),
+        None => template.varying = Some((path_key, format!("{}/", asked.trim_end_matches('/')).into())),
+    }
     template
 }
 
@@ -159,7 +181,7 @@ pub fn external(
     path: &'static str,
     conventions: Conventions,
 ) -> Template {
-    let mut template = http_span(SpanKind::Client, method, &Text::from(path), conventions);
+    let mut template = http_span(SpanKind::Client, method, &Text::from(path), None, conventions);
     if conventions == Conventions::Stable {
         template.further.push(text("url.full", format!("https://{host}{path}")));
     }

@@ -4,7 +4,7 @@
 //! with three consumers, an exchange with a queue, an external bank, a name server that nearly every flow needs
 //! and that few traces show, and health checks that should not count.
 
-use super::conventions::{Conventions, Endpoint, grpc, http};
+use super::conventions::{Conventions, Endpoint, behind_gateway, grpc, http};
 use super::system::{Call, Chance, Delivery, OperationId, ServiceId, ServiceSpec, Step, System, Version};
 
 const MILLI: u64 = 1_000_000;
@@ -311,9 +311,14 @@ impl Build {
         for (service, endpoint, steps, weight) in pages {
             let page = self.operation(service, &endpoint, 3, steps);
             let verify = Call::to(identity.verify).within_ms(200).step();
-            // The gateway reports one catch-all route per front end, as gateways do.
-            let prefix = if service == bff { "/api/*" } else { "/*" };
-            let entry = self.operation(gateway, &http("GET", prefix), 1, vec![verify, Call::to(page).step()]);
+            // The gateway reports one catch-all route per front end, as gateways do; only the path tells them apart.
+            let entry = match &endpoint {
+                Endpoint::Http { method, route, .. } if service == web => {
+                    behind_gateway(method, "/*", route.clone())
+                }
+                _ => http("GET", "/api/*"),
+            };
+            let entry = self.operation(gateway, &entry, 1, vec![verify, Call::to(page).step()]);
             self.system.add_entry(entry, weight);
         }
     }
