@@ -6,7 +6,8 @@ use crate::config::Config;
 use crate::demo::{Scenario, Topology};
 use crate::export::document::{GraphDocument, NodeDocument};
 use crate::export::{Freshness, graph_document};
-use crate::query::{self, GraphQuery, TimeRange};
+use crate::model::time::NANOS_PER_MINUTE;
+use crate::query::{self, FlowQuery, GraphQuery, Level, PathQuery, TimeRange};
 
 #[derive(clap::Parser)]
 struct Cli {
@@ -125,4 +126,29 @@ fn the_graph_of_a_generated_file_is_the_expected_one() {
         let expected = simulation.truth().to_string();
         assert!(found == expected, "{name}: expected\n{expected}but found\n{found}");
     }
+}
+
+#[test]
+fn in_the_outage_everyone_waits_for_name_lookups_and_the_control_plane() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outage.pb");
+    let form = FileForm::of("outage.pb").unwrap();
+    let mut sink = WriterSink::create(&path, form).unwrap();
+    let mut simulation = Simulation::new(Scenario::Outage { speed: 1.0 }, 1);
+    let pace = Pace::Replay { start: FILE_START };
+    let settings = DriveSettings { pace, rate: 200, duration: None, spans: Some(36_000), seed: 1 };
+    let batch = BatchSettings { wire: form.wire, ..BatchSettings::default() };
+    drive(&mut simulation, batch, &settings, &mut sink, &AtomicBool::new(false)).1.unwrap();
+    let read = files::read(&[path.display().to_string()], Config::default(), 1_000_000).unwrap();
+    let most_shared = |minute: u64| {
+        let from = FILE_START + minute * NANOS_PER_MINUTE;
+        let range = TimeRange::Between { from, to: from + NANOS_PER_MINUTE };
+        let flows = FlowQuery { range, ..FlowQuery::default() };
+        let query = PathQuery { flows, level: Level::Service, ..PathQuery::default() };
+        let answer = query::shared_paths(&read.timeline, &query, &Default::default(), FILE_START).unwrap();
+        let first = answer.paths.0.segments.into_iter().find(|segment| !segment.is_entry).unwrap();
+        first.nodes.into_iter().map(|node| node.label).collect::<Vec<_>>()
+    };
+    assert!(!most_shared(0).contains(&"dns".to_string()), "{:?}", most_shared(0));
+    assert_eq!(most_shared(2)[..2], ["dns", "kube-apiserver"], "the caches have expired");
 }
