@@ -20,6 +20,15 @@ pub struct RecordTally {
     pub dropped: Dropped,
 }
 
+/// What an earlier run sealed of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// First log time behind its last minute.
+    pub end: LogMillis,
+    /// Where the gap began that its last minute is in, if it is in one.
+    pub gap_since: Option<LogMillis>,
+}
+
 /// The journal of one input.
 pub struct Journal {
     input: InputId,
@@ -31,6 +40,8 @@ pub struct Journal {
     /// The position before records whose time was not believed at once: they are read again together, or not at all.
     anchor: Option<Position>,
     counted_to: i64,
+    /// What an earlier run sealed.
+    sealed: Option<Sealed>,
     /// Last minute whose look-back has been reached.
     reached: Option<Minute>,
     /// A hole that ends with the next record.
@@ -50,6 +61,7 @@ impl Journal {
             position: resumed,
             anchor: None,
             counted_to: 0,
+            sealed: None,
             reached,
             hole: None,
             entries,
@@ -57,8 +69,9 @@ impl Journal {
     }
 
     /// Records before this offset are counted in sealed minutes: they are read again only to look back.
-    pub fn counted_to(mut self, offset: i64) -> Journal {
+    pub fn counted_to(mut self, offset: i64, sealed: Sealed) -> Journal {
         self.counted_to = offset;
+        self.sealed = Some(sealed);
         self
     }
 
@@ -105,14 +118,26 @@ impl Journal {
             self.reached = minute;
         }
         if let Some((cause, offsets)) = self.hole.take() {
-            let gap = Gap { input: self.name.clone(), cause, since: before.newest, until: stamp.at, offsets };
+            let since = self.since(before.newest).map(|since| since.min(stamp.at));
+            let gap = Gap { input: self.name.clone(), cause, since, until: stamp.at, offsets };
             self.minute(Minute::of_millis(stamp.at)).gaps.insert(gap);
         }
         if !stamp.is_reproducible {
-            let last = Minute::of_millis(stamp.at).0;
+            let at = Minute::of_millis(stamp.at).0;
             let newest = Minute::of_millis(stamp.newest.unwrap_or(stamp.at)).0;
-            let first = newest.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
+            let first = newest.saturating_sub(1).max(at.saturating_sub(MAX_DOUBTFUL));
+            // Another reading may believe its time, and then everybody's records count as late as that.
+            let claimed = Minute::of_millis(stamp.at.saturating_add(stamp.ahead)).0;
+            let last = claimed.min(at.saturating_add(MAX_DOUBTFUL));
             (first..=last).for_each(|minute| self.minute(Minute(minute)).is_irreproducible = true);
+        }
+    }
+
+    /// Where a gap begins: what was sealed before anyone knew of it is whole, and its answers stay as they are.
+    fn since(&self, newest: Option<LogMillis>) -> Option<LogMillis> {
+        match &self.sealed {
+            Some(sealed) if newest.is_none() || sealed.gap_since != newest => newest.max(Some(sealed.end)),
+            _ => newest,
         }
     }
 
@@ -144,4 +169,52 @@ impl Journal {
 fn reached(at: LogMillis, look_back: LogMillis) -> Option<Minute> {
     let ended = at.saturating_add(look_back).div_euclid(MILLIS_PER_MINUTE) - 1;
     u32::try_from(ended).ok().map(Minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(at: LogMillis) -> Stamp {
+        Stamp { at, newest: Some(at), is_reproducible: true, ..Stamp::default() }
+    }
+
+    /// The minutes that are marked and those that have something to seal, of what a journal entered.
+    fn entered(enter: impl FnOnce(&mut Journal)) -> (Vec<u32>, Vec<u32>) {
+        let mut journal = Journal::new(7, "t/7".into(), 150_000, None);
+        journal.start(0);
+        enter(&mut journal);
+        let marked = journal.entries.minutes.iter().filter(|(_, it)| it.is_irreproducible);
+        let marked = marked.map(|(minute, _)| minute.0).collect();
+        let ledger = Ledger::default();
+        journal.publish(&ledger);
+        (marked, ledger.minutes(|_| true, Minute(u32::MAX)).iter().map(|minute| minute.0).collect())
+    }
+
+    #[test]
+    fn minutes_up_to_a_time_that_the_local_clock_refuted_are_doubtful_and_none_is_sealed_for_that_alone() {
+        let refuted = |ahead| Stamp { is_reproducible: false, is_refuted: true, ahead, ..stamp(600_000) };
+        let tally = RecordTally { offset: 0, bytes: 1, dropped: Default::default() };
+        let (marked, sealed) = entered(|journal| {
+            journal.enter(refuted(5 * 60_000));
+            journal.count(refuted(5 * 60_000), &tally, ShedState::default());
+        });
+        assert_eq!((marked, sealed), ((9..=15).collect(), vec![10]));
+        let (marked, _) = entered(|journal| journal.enter(refuted(40 * 24 * 3_600_000)));
+        assert_eq!(marked.len(), 2 + MAX_DOUBTFUL as usize, "not for ever");
+    }
+
+    #[test]
+    fn a_gap_found_later_leaves_what_was_sealed_before_as_it_was() {
+        let position = Position { offset: 40, newest: Some(50_000), ..Position::default() };
+        for (gap_since, expected) in [(None, 180_000), (Some(50_000), 50_000), (Some(20_000), 180_000)] {
+            let sealed = Sealed { end: 180_000, gap_since };
+            let mut journal = Journal::new(7, "t/7".into(), 150_000, Some(position)).counted_to(60, sealed);
+            journal.skip(GapCause::Lost, 100);
+            journal.enter(stamp(400_000));
+            let gap = journal.entries.minutes[&Minute(6)].gaps.first().cloned();
+            let found = gap.map(|gap| (gap.since, gap.until, gap.offsets));
+            assert_eq!(found, Some((Some(expected), 400_000, 40)), "{gap_since:?}");
+        }
+    }
 }
