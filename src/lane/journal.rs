@@ -123,12 +123,9 @@ impl Journal {
             self.minute(Minute::of_millis(stamp.at)).gaps.insert(gap);
         }
         if !stamp.is_reproducible {
-            let at = Minute::of_millis(stamp.at).0;
+            let last = Minute::of_millis(stamp.at).0;
             let newest = Minute::of_millis(stamp.newest.unwrap_or(stamp.at)).0;
-            let first = newest.saturating_sub(1).max(at.saturating_sub(MAX_DOUBTFUL));
-            // Another reading may believe its time, and then everybody's records count as late as that.
-            let claimed = Minute::of_millis(stamp.at.saturating_add(stamp.ahead)).0;
-            let last = claimed.min(at.saturating_add(MAX_DOUBTFUL));
+            let first = newest.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
             (first..=last).for_each(|minute| self.minute(Minute(minute)).is_irreproducible = true);
         }
     }
@@ -177,31 +174,6 @@ mod tests {
 
     fn stamp(at: LogMillis) -> Stamp {
         Stamp { at, newest: Some(at), is_reproducible: true, ..Stamp::default() }
-    }
-
-    /// The minutes that are marked and those that have something to seal, of what a journal entered.
-    fn entered(enter: impl FnOnce(&mut Journal)) -> (Vec<u32>, Vec<u32>) {
-        let mut journal = Journal::new(7, "t/7".into(), 150_000, None);
-        journal.start(0);
-        enter(&mut journal);
-        let marked = journal.entries.minutes.iter().filter(|(_, it)| it.is_irreproducible);
-        let marked = marked.map(|(minute, _)| minute.0).collect();
-        let ledger = Ledger::default();
-        journal.publish(&ledger);
-        (marked, ledger.minutes(|_| true, Minute(u32::MAX)).iter().map(|minute| minute.0).collect())
-    }
-
-    #[test]
-    fn minutes_up_to_a_time_that_the_local_clock_refuted_are_doubtful_and_none_is_sealed_for_that_alone() {
-        let refuted = |ahead| Stamp { is_reproducible: false, is_refuted: true, ahead, ..stamp(600_000) };
-        let tally = RecordTally { offset: 0, bytes: 1, dropped: Default::default() };
-        let (marked, sealed) = entered(|journal| {
-            journal.enter(refuted(5 * 60_000));
-            journal.count(refuted(5 * 60_000), &tally, ShedState::default());
-        });
-        assert_eq!((marked, sealed), ((9..=15).collect(), vec![10]));
-        let (marked, _) = entered(|journal| journal.enter(refuted(40 * 24 * 3_600_000)));
-        assert_eq!(marked.len(), 2 + MAX_DOUBTFUL as usize, "not for ever");
     }
 
     #[test]
