@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use foldhash::quality::FixedState;
 
 use crate::model::UnixNanos;
+use crate::query::TimeRange;
 
 /// Fixed, so that two instances give one answer the same tag.
 const SEED: u64 = 0x6c69_6e63_6870_696e;
@@ -21,9 +22,9 @@ pub(super) enum Keep {
 }
 
 impl Keep {
-    /// An answer as of an instant does not change.
-    pub(super) fn of(as_of: Option<UnixNanos>) -> Keep {
-        if as_of.is_some() { Keep::ForADay } else { Keep::AskAgain }
+    /// An answer as of an instant does not change, unless it is of all that is kept.
+    pub(super) fn of(as_of: Option<UnixNanos>, range: TimeRange) -> Keep {
+        if as_of.is_some() && range != TimeRange::All { Keep::ForADay } else { Keep::AskAgain }
     }
 }
 

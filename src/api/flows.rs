@@ -31,7 +31,7 @@ pub(super) async fn flows(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let query = flow_query(&uri, now())?;
-    let keep = Keep::of(query.as_of);
+    let keep = Keep::of(query.as_of, query.range);
     let body = state
         .ask(move |answers| {
             let document = answers.flows(&query)?;

@@ -128,7 +128,7 @@ async fn answer(
     if media_type == JSON {
         refuse_labels(uri)?;
     }
-    let keep = Keep::of(query.as_of);
+    let keep = Keep::of(query.as_of, query.range);
     let body = state
         .ask(move |answers| {
             let document = answers.graph(&query)?;

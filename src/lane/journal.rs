@@ -20,6 +20,15 @@ pub struct RecordTally {
     pub dropped: Dropped,
 }
 
+/// What an earlier run sealed of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// First log time behind its last minute.
+    pub end: LogMillis,
+    /// Where the gap began that its last minute is in, if it is in one.
+    pub gap_since: Option<LogMillis>,
+}
+
 /// The journal of one input.
 pub struct Journal {
     input: InputId,
@@ -31,6 +40,8 @@ pub struct Journal {
     /// The position before records whose time was not believed at once: they are read again together, or not at all.
     anchor: Option<Position>,
     counted_to: i64,
+    /// What an earlier run sealed.
+    sealed: Option<Sealed>,
     /// Last minute whose look-back has been reached.
     reached: Option<Minute>,
     /// A hole that ends with the next record.
@@ -50,6 +61,7 @@ impl Journal {
             position: resumed,
             anchor: None,
             counted_to: 0,
+            sealed: None,
             reached,
             hole: None,
             entries,
@@ -57,8 +69,9 @@ impl Journal {
     }
 
     /// Records before this offset are counted in sealed minutes: they are read again only to look back.
-    pub fn counted_to(mut self, offset: i64) -> Journal {
+    pub fn counted_to(mut self, offset: i64, sealed: Sealed) -> Journal {
         self.counted_to = offset;
+        self.sealed = Some(sealed);
         self
     }
 
@@ -105,7 +118,8 @@ impl Journal {
             self.reached = minute;
         }
         if let Some((cause, offsets)) = self.hole.take() {
-            let gap = Gap { input: self.name.clone(), cause, since: before.newest, until: stamp.at, offsets };
+            let since = self.since(before.newest).map(|since| since.min(stamp.at));
+            let gap = Gap { input: self.name.clone(), cause, since, until: stamp.at, offsets };
             self.minute(Minute::of_millis(stamp.at)).gaps.insert(gap);
         }
         if !stamp.is_reproducible {
@@ -113,6 +127,14 @@ impl Journal {
             let newest = Minute::of_millis(stamp.newest.unwrap_or(stamp.at)).0;
             let first = newest.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
             (first..=last).for_each(|minute| self.minute(Minute(minute)).is_irreproducible = true);
+        }
+    }
+
+    /// Where a gap begins: what was sealed before anyone knew of it is whole, and its answers stay as they are.
+    fn since(&self, newest: Option<LogMillis>) -> Option<LogMillis> {
+        match &self.sealed {
+            Some(sealed) if newest.is_none() || sealed.gap_since != newest => newest.max(Some(sealed.end)),
+            _ => newest,
         }
     }
 
@@ -144,4 +166,27 @@ impl Journal {
 fn reached(at: LogMillis, look_back: LogMillis) -> Option<Minute> {
     let ended = at.saturating_add(look_back).div_euclid(MILLIS_PER_MINUTE) - 1;
     u32::try_from(ended).ok().map(Minute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(at: LogMillis) -> Stamp {
+        Stamp { at, newest: Some(at), is_reproducible: true, ..Stamp::default() }
+    }
+
+    #[test]
+    fn a_gap_found_later_leaves_what_was_sealed_before_as_it_was() {
+        let position = Position { offset: 40, newest: Some(50_000), ..Position::default() };
+        for (gap_since, expected) in [(None, 180_000), (Some(50_000), 50_000), (Some(20_000), 180_000)] {
+            let sealed = Sealed { end: 180_000, gap_since };
+            let mut journal = Journal::new(7, "t/7".into(), 150_000, Some(position)).counted_to(60, sealed);
+            journal.skip(GapCause::Lost, 100);
+            journal.enter(stamp(400_000));
+            let gap = journal.entries.minutes[&Minute(6)].gaps.first().cloned();
+            let found = gap.map(|gap| (gap.since, gap.until, gap.offsets));
+            assert_eq!(found, Some((Some(expected), 400_000, 40)), "{gap_since:?}");
+        }
+    }
 }

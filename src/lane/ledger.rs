@@ -118,7 +118,11 @@ impl Ledger {
     pub fn minutes(&self, of: impl Fn(InputId) -> bool, through: Minute) -> BTreeSet<Minute> {
         let inputs = self.lock();
         let own = inputs.iter().filter(|(input, _)| of(**input));
-        own.flat_map(|(_, ledger)| ledger.minutes.range(..=through).map(|(minute, _)| *minute)).collect()
+        let delivered = own.flat_map(|(_, ledger)| ledger.minutes.range(..=through));
+        delivered
+            .filter(|(_, it)| it.counts.records > 0 || !it.gaps.is_empty())
+            .map(|(minute, _)| *minute)
+            .collect()
     }
 
     /// What belongs to the sealed bucket of `minute`.

@@ -23,7 +23,7 @@ mod tests;
 
 pub use clock::{InputClock, Observed, Stamp};
 pub use counts::{Dropped, Gap, GapCause, InputCounts, Inputs};
-pub use journal::{Journal, RecordTally};
+pub use journal::{Journal, RecordTally, Sealed};
 pub use ledger::{Ledger, LogMinute, Position, SealedInputs};
 pub use session::Part;
 pub use shed::{Shed, ShedState};

@@ -234,7 +234,12 @@ impl History {
             Access::Read => self.refresh(),
             // What this process deletes is not in the index any more.
             Access::Write if self.read().block(key).is_some() => {
-                self.set_aside(key, "its file is gone".to_string());
+                let mut index = self.write();
+                index.remove(key);
+                // Another answer may just have moved it away as damaged, and knows better.
+                let problem =
+                    index.damaged.entry(key.clone()).or_insert_with(|| "its file is gone".to_string());
+                tracing::error!(bucket = %key, problem, "a sealed bucket is missing: answers lack it");
                 Ok(())
             }
             Access::Write => Ok(()),

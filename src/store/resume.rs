@@ -7,7 +7,7 @@ use super::embedded::StoreError;
 use super::history::History;
 use crate::config::{Config, LaneMode};
 use crate::graph::sealed::{ALGORITHM_VERSION, BucketKey, Frame, Width};
-use crate::lane::Position;
+use crate::lane::{Gap, Position};
 use crate::model::time::MILLIS_PER_MINUTE;
 use crate::model::{LogMillis, Minute};
 
@@ -20,6 +20,8 @@ pub struct ResumedInput {
     pub sealed: Minute,
     /// Records before this offset are counted in it or before.
     pub counted_to: i64,
+    /// Where the gap began that this minute is in, if it is in one.
+    pub gap_since: Option<LogMillis>,
 }
 
 /// Where a start goes on.
@@ -75,8 +77,9 @@ impl Resume {
             let key = BucketKey { lane: lane.clone(), width: Width::Minute, start: Minute(start) };
             // A damaged one is set aside: the one before it serves as well.
             let Some(bytes) = history.load(&key)? else { continue };
-            let opened = Frame::open(&bytes).and_then(|frame| Ok((frame.positions()?, frame.header)));
-            let Ok((positions, header)) = opened else { continue };
+            let opened =
+                Frame::open(&bytes).and_then(|frame| Ok((frame.positions()?, frame.gaps()?, frame.header)));
+            let Ok((positions, gaps, header)) = opened else { continue };
             if (header.algorithm, header.config) != (ALGORITHM_VERSION, config) {
                 self.changed.push((lane.clone(), key.end()));
             }
@@ -86,7 +89,9 @@ impl Resume {
             let counted = counted(history, &key, positions.look_back)?;
             for (name, position) in positions.inputs {
                 let counted_to = counted.get(&name).map_or(position.offset, |end| position.offset.max(*end));
-                let newer = ResumedInput { position, sealed: key.start, counted_to };
+                let reaches_on = |gap: &&Gap| gap.input == name && gap.until > key.start.end_millis();
+                let gap_since = gaps.iter().find(reaches_on).and_then(|gap| gap.since);
+                let newer = ResumedInput { position, sealed: key.start, counted_to, gap_since };
                 let known = self.inputs.entry(name).or_insert(newer);
                 if newer.sealed >= known.sealed {
                     *known = newer;

@@ -19,7 +19,10 @@ pub(super) fn roll_up(timeline: &Timeline, lane: &Arc<str>, through: Minute, has
             .collect();
         starts.dedup();
         let known = history.starts(lane, width, 0..ended);
-        for start in starts.into_iter().filter(|start| known.binary_search(start).is_err()) {
+        // What the retention has cut into would say that there was nothing before.
+        let whole = history.oldest_kept().map_or(0, |oldest| oldest.0);
+        let missing = |start: &u32| *start >= whole && known.binary_search(start).is_err();
+        for start in starts.into_iter().filter(missing) {
             let key = BucketKey { lane: lane.clone(), width, start: Minute(start) };
             merge(history, finer, &key, hashes);
         }

@@ -135,10 +135,12 @@ impl Timeline {
     pub fn read_sealed(&self, from: Minute, to: Minute) -> Result<Reading, SealedRangeError> {
         let range = from.0..to.0.max(from.0);
         let sealed_to = self.sealed_to();
-        let Some(first) = self.history.first().filter(|_| sealed_to.is_some_and(|sealed_to| to <= sealed_to))
-        else {
-            return Err(SealedRangeError::NotSealed { sealed_to });
+        let Some(first) = self.history.first() else {
+            return Err(SealedRangeError::NotSealed { sealed_to: None });
         };
+        if sealed_to.is_none_or(|sealed_to| to > sealed_to) {
+            return Err(SealedRangeError::NotSealed { sealed_to });
+        }
         if let Some(first) = self.history.oldest_kept().max(Some(first)).filter(|first| from < *first) {
             return Err(SealedRangeError::NotKept { from: first });
         }

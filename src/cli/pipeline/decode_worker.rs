@@ -9,7 +9,7 @@ use super::timing::{Stage, Timings, timed};
 use super::{Arrival, LaneMessage, Routing, Shared};
 use crate::config::LaneMode;
 use crate::decode::{DecodeSettings, Decoder, Rejected};
-use crate::lane::{Dropped, GapCause, InputClock, Journal, Ledger, RecordTally, Shed, Stamp};
+use crate::lane::{Dropped, GapCause, InputClock, Journal, Ledger, RecordTally, Sealed, Shed, Stamp};
 use crate::model::time::MILLIS_PER_MINUTE;
 use crate::model::{
     Beginning, InputId, KeyHint, LogMillis, Minute, RecordBatch, RecordMeta, SourceEvent, SpanRecord,
@@ -142,13 +142,19 @@ impl DecodeWorker {
         let (budget, look_back) = (self.budget, self.look_back);
         let resumed = self.resume.inputs.get(&name).copied();
         let sealed = resumed.map(|resumed| resumed.sealed);
-        let (resumed, counted_to) =
-            (resumed.map(|resumed| resumed.position), resumed.map_or(0, |resumed| resumed.counted_to));
+        let counted = resumed.map(|resumed| {
+            let end = resumed.sealed.end_millis();
+            (resumed.counted_to, Sealed { end, gap_since: resumed.gap_since })
+        });
+        let resumed = resumed.map(|resumed| resumed.position);
         let skipped = self.resume.skipped;
         self.ledger.add(input, name.clone());
         // An input that comes back goes on where it was: its clock must not run back.
         self.intakes.entry(input).or_insert_with(|| {
-            let mut journal = Journal::new(input, name.clone(), look_back, resumed).counted_to(counted_to);
+            let mut journal = Journal::new(input, name.clone(), look_back, resumed);
+            if let Some((offset, sealed)) = counted {
+                journal = journal.counted_to(offset, sealed);
+            }
             if let Some(sealed) = sealed.filter(|_| skipped > 0) {
                 let (since, until) = (sealed.0 + 1 - skipped, sealed.0 + 1);
                 let [since, until] = [since, until].map(|minute| Minute(minute).start_millis());

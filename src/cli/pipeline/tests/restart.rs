@@ -208,6 +208,30 @@ fn lost_records_are_told_by_every_minute_they_are_missing_in_wherever_it_stops()
 }
 
 #[test]
+fn what_was_sealed_before_a_loss_was_known_stays_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::default();
+    let logs = log(2, false);
+    let read = logs[0].len() * 3 / 4;
+    start(folder.path(), &logs, &config, 1, 50, Some(2 * read));
+    let resume = Resume::find(&timeline(folder.path(), &config).history, &config).unwrap();
+    let sealed = resume.sealed().unwrap();
+    let before = files(folder.path());
+    // All that a start would look back on is gone as well.
+    let hole = resume.inputs["test/0"].position.offset as usize..read + logs[0].len() / 8;
+    start_at(folder.path(), &logs, &config, (1, 50), None, (0, Beginning::OfLog), hole.clone());
+    let (after, timeline) = (files(folder.path()), timeline(folder.path(), &config));
+    let minutes = before.keys().filter(|key| key.contains(" 1m "));
+    assert!(minutes.clone().count() > 2 && minutes.clone().all(|key| after[key] == before[key]));
+    let gaps = |from: u32, to: u32| timeline.read_sealed(Minute(from), Minute(to)).unwrap().bucket.gaps;
+    let first = timeline.ends().unwrap().0;
+    assert!(gaps(first.0, sealed.0 + 1).is_empty(), "answers over them stay as they were");
+    let until = logs[0][hole.end].at;
+    let found = gaps(sealed.0 + 1, Minute::of_millis(until).0 + 1);
+    assert_eq!(found.first().map(|gap| (gap.since, gap.until)), Some((Some(sealed.end_millis()), until)));
+}
+
+#[test]
 fn minutes_skipped_for_a_longer_look_back_say_so_and_no_others() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();
