@@ -43,7 +43,7 @@ pub(super) async fn shared(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let (query, format) = shared_query(&uri, now(), true)?;
-    let keep = Keep::of(query.flows.as_of);
+    let keep = Keep::of(query.flows.as_of, query.flows.range);
     let ask = move |answers: &dyn super::state::Answers| {
         let (document, _) = answers.shared_paths(&query)?;
         Ok(match format {
@@ -75,7 +75,7 @@ pub(super) async fn river(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let (query, _) = shared_query(&uri, now(), false)?;
-    let keep = Keep::of(query.flows.as_of);
+    let keep = Keep::of(query.flows.as_of, query.flows.range);
     let body = state.ask(move |answers| Ok(to_river(&answers.shared_paths(&query)?.1))).await?;
     Ok(conditional::answer(&headers, keep, SVG, body))
 }
@@ -107,7 +107,7 @@ pub(super) async fn of_flow(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let (query, format) = flow_path_query(&uri, now())?;
-    let keep = Keep::of(query.flows.as_of);
+    let keep = Keep::of(query.flows.as_of, query.flows.range);
     let ask = move |answers: &dyn super::state::Answers| {
         let document = answers.flow_path(&flow, &query)?;
         Ok(match format {

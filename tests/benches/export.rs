@@ -28,6 +28,7 @@ fn node(service: usize) -> NodeDocument {
         operation: None,
         requests: 10_000,
         errors: service as u64,
+        critical: None,
     }
 }
 
@@ -65,6 +66,7 @@ fn edge(caller: usize, callee: usize, calls: u64) -> EdgeDocument {
         exemplars: vec!["0af7651916cd43dd8448eb211c80319c".into(); 3],
         via: Vec::new(),
         joined: true,
+        critical: None,
     }
 }
 
