@@ -1,11 +1,12 @@
 //! What flows share on their critical paths, and where the requests of one flow wait.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
 use super::conditional::{self, Keep};
-use super::error::{ApiError, ErrorDocument};
+use super::error::{ApiError, ErrorDocument, excerpt};
 use super::graph::{JSON, SVG, now};
 use super::openapi::example;
 use super::params::{
@@ -102,10 +103,11 @@ pub(super) async fn river(
 )]
 pub(super) async fn of_flow(
     State(state): State<AppState>,
-    Path(flow): Path<String>,
+    flow: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
+    let Path(flow) = flow.map_err(|problem| ApiError::invalid(excerpt(&problem.body_text())))?;
     let (query, format) = flow_path_query(&uri, now())?;
     let keep = Keep::of(query.flows.as_of, query.flows.range);
     let ask = move |answers: &dyn super::state::Answers| {

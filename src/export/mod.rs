@@ -34,4 +34,5 @@ mod words;
 mod fixture;
 
 pub use convert::{Freshness, flows_document, graph_document};
+pub use name::clip_middle;
 pub use path_answers::{path_scope, shared_documents};

@@ -62,6 +62,24 @@ pub(super) fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(if limit == 0 { String::new() } else { format!("{}…", &text[..end]) })
 }
 
+/// The text, cut to `limit` columns with `…` in its middle where it is longer: of chains of names both ends tell.
+pub fn clip_middle(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit || width(text) <= limit {
+        return Cow::Borrowed(text);
+    }
+    // One column is for the ellipsis.
+    let room = limit.saturating_sub(1);
+    let (mut used, mut start) = (0, text.len());
+    for (at, c) in text.char_indices().rev() {
+        used += columns(c);
+        if used > room / 2 {
+            break;
+        }
+        start = at;
+    }
+    Cow::Owned(format!("{}{}", clip(text, limit - width(&text[start..])), &text[start..]))
+}
+
 /// A rule of thumb instead of Unicode's tables: accents and joiners take nothing, East Asian scripts and emoji two.
 fn columns(c: char) -> usize {
     match c {
@@ -84,6 +102,22 @@ fn columns(c: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_middle_of_what_is_too_long_goes() {
+        for (text, limit, expected) in [
+            ("gateway > cart", 14, "gateway > cart"),
+            ("gateway > cart", 13, "gatewa…> cart"),
+            ("gateway > cart", 4, "ga…t"),
+            ("gateway > cart", 1, "…"),
+            ("gateway > cart", 0, ""),
+            ("漢字漢字漢字", 7, "漢字…字"),
+        ] {
+            let cut = clip_middle(text, limit);
+            assert_eq!(cut, expected, "{text} {limit}");
+            assert!(width(&cut) <= limit);
+        }
+    }
 
     #[test]
     fn hidden_characters_become_escapes() {

@@ -6,8 +6,9 @@ use super::completeness::{concerns, range_words};
 use super::convert::{Freshness, completeness, level_name, range};
 use super::river::{RiverBand, RiverDocument, RiverFlow, RiverLeaf, RiverTrunk};
 use super::shared_paths::{PathScopeDocument, SharedPathsDocument, shared_paths_document};
+use super::text::plural;
 use crate::query::PathAnswer;
-use crate::query::shared::{NodeName, Place, River, SharedPaths};
+use crate::query::shared::{NodeName, Place, River, SharedPaths, SharedSegment};
 
 /// Between the nodes of a segment.
 const THEN: &str = " › ";
@@ -44,7 +45,10 @@ fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument)
     let mut notes = concerns(&scope.completeness);
     if !paths.left_out.is_empty() {
         let few = paths.options.min_requests;
-        notes.push(format!("{} flows with less than {few} requests are left out", paths.left_out.len()));
+        notes.push(format!(
+            "{} with fewer than {few} requests left out",
+            plural(paths.left_out.len(), "flow")
+        ));
     }
     let id = |place: Place| match place {
         Place::Flow(at) => Some(river.flows[at].id.clone()),
@@ -70,7 +74,7 @@ fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument)
         trunks: trunks
             .map(|(at, segment)| RiverTrunk {
                 id: format!("segment:{at}"),
-                label: labels(&river.segments[at]),
+                label: label(segment, &river.segments[at]),
                 flows: segment.flows.len() as u64,
                 neff: segment.effective_flows,
                 score: segment.score,
@@ -99,6 +103,11 @@ fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument)
     }
 }
 
-fn labels(nodes: &[NodeName]) -> String {
-    nodes.iter().map(|node| &*node.label).collect::<Vec<_>>().join(THEN)
+/// The whole segment, as its numbers are of all of it; what better ranked ones have of it stands in brackets.
+fn label(segment: &SharedSegment, kept: &[NodeName]) -> String {
+    let name = |node: &NodeName| match kept.contains(node) {
+        true => node.label.clone(),
+        false => format!("({})", node.label),
+    };
+    segment.nodes.iter().map(name).collect::<Vec<_>>().join(THEN)
 }

@@ -7,13 +7,15 @@ use super::flows::{find_flow, unknown_flow};
 use super::notes;
 use super::profiles::{NodeNames, profiles};
 use super::request::{FlowQuery, PathQuery, QueryError};
-use super::shared::{self, FlowView, Profiles, River, SharedOptions, SharedPaths};
+use super::shared::{self, ContextView, FlowView, Profiles, River, SharedOptions, SharedPaths};
 use super::snapshot::GraphSnapshot;
 use crate::config::SharedConfig;
 use crate::graph::Totals;
 use crate::lane::Dropped;
 use crate::model::{Minute, Symbols, UnixNanos};
 use crate::store::{Reading, Timeline};
+
+const NANOS_PER_SECOND: UnixNanos = 1_000_000_000;
 
 /// An answer about critical paths, and the time it stands for.
 pub struct PathAnswer<T> {
@@ -90,7 +92,8 @@ pub(super) fn mark(
         environment: query.environment.clone(),
         namespace: None,
     };
-    let profiles = profiles(reading, symbols, &flows, config);
+    // Numbers on a graph are shares: no rate, so no length of the range.
+    let profiles = profiles(reading, symbols, &flows, config, 1.0);
     let mut names = NodeNames::new(reading, symbols, query.level);
     let options = SharedOptions::from_config(config);
     let numbers = shared::on_path(&profiles, &options, &mut |node| names.name(node));
@@ -101,9 +104,12 @@ pub(super) fn mark(
             shared::flow_view(&profiles, &id, &options, &mut |node| names.name(node))
         }
     };
-    let contexts = marked.iter().flat_map(|view| &view.contexts);
+    // The odd slow request takes another way: that is not the path of the flow.
+    let is_usual = |context: &&ContextView| context.presence >= options.min_presence;
+    let contexts = marked.iter().flat_map(|view| &view.contexts).filter(is_usual);
     let nodes: BTreeSet<&str> = contexts.map(|context| context.node.id.as_str()).collect();
-    let edges: BTreeSet<(&str, &str)> = marked.iter().flat_map(calls_of).collect();
+    let edges: BTreeSet<(&str, &str)> =
+        marked.iter().flat_map(|view| calls_of(view, options.min_presence)).collect();
     let graph = &mut snapshot.graph;
     for edge in graph.edge_indices() {
         let Some((caller, callee)) = graph.edge_endpoints(edge) else { continue };
@@ -121,9 +127,9 @@ pub(super) fn mark(
     Ok(())
 }
 
-/// Ids of caller and callee of the calls on a flow's critical path.
-fn calls_of(view: &FlowView) -> impl Iterator<Item = (&str, &str)> {
-    view.contexts.iter().filter_map(|context| {
+/// Ids of caller and callee of the calls on a flow's critical path, in at least this share of its requests.
+fn calls_of(view: &FlowView, min_presence: f64) -> impl Iterator<Item = (&str, &str)> {
+    view.contexts.iter().filter(move |context| context.presence >= min_presence).filter_map(|context| {
         let caller = &view.contexts[context.parent?];
         Some((caller.node.id.as_str(), context.node.id.as_str()))
     })
@@ -145,7 +151,8 @@ impl<'a> Question<'a> {
         now: UnixNanos,
     ) -> Result<Question<'a>, QueryError> {
         let reading = read(timeline, query.flows.range, query.flows.as_of, now)?;
-        let profiles = profiles(&reading, timeline.live.symbols(), &query.flows, config);
+        let seconds = seconds(timeline, &reading, query.flows.as_of, now);
+        let profiles = profiles(&reading, timeline.live.symbols(), &query.flows, config, seconds);
         Ok(Question { timeline, query, reading, profiles })
     }
 
@@ -166,6 +173,16 @@ impl<'a> Question<'a> {
             paths,
         }
     }
+}
+
+/// Length of the time in which requests could be counted: a range may begin before the first of all, and end after now.
+fn seconds(timeline: &Timeline, reading: &Reading, as_of: Option<UnixNanos>, now: UnixNanos) -> f64 {
+    let (mut from, mut to) = (reading.from.start_nanos(), reading.to.start_nanos());
+    if as_of.is_none() {
+        from = from.max(timeline.ends().map_or(0, |(first, _)| first.start_nanos()));
+        to = to.min(now);
+    }
+    to.saturating_sub(from).max(NANOS_PER_SECOND) as f64 / NANOS_PER_SECOND as f64
 }
 
 /// Ids and names of the flows.

@@ -1,5 +1,8 @@
 //! What was counted of critical paths to profiles: the flows of a question, under names.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::alias::Aliases;
 use super::flows::flow_id;
 use super::request::{FlowQuery, Level};
@@ -11,16 +14,14 @@ use crate::graph::{FlowPaths, FlowStats};
 use crate::model::{NodeId, NodeKind, Symbol, Symbols};
 use crate::store::Reading;
 
-const SECONDS_PER_MINUTE: f64 = 60.0;
-
 /// The profiles of the flows that a question is about.
 pub(super) fn profiles(
     reading: &Reading,
     symbols: &Symbols,
     query: &FlowQuery,
     config: &SharedConfig,
+    seconds: f64,
 ) -> Profiles {
-    let minutes = reading.to.0.saturating_sub(reading.from.0).max(1);
     let mut flows = Vec::new();
     for (key, stats) in reading.bucket.flows.iter().filter(|(_, stats)| stats.requests > 0) {
         let root = symbols.nodes.get(key.service.0);
@@ -32,7 +33,17 @@ pub(super) fn profiles(
         let id = flow_id(&root, &name, symbols);
         flows.push(FlowProfile { id, name, service, tier_permille, ..profile(stats) });
     }
-    Profiles { seconds: f64::from(minutes) * SECONDS_PER_MINUTE, flows }
+    tell_apart(&mut flows);
+    Profiles { seconds, flows }
+}
+
+/// A name that several flows have says less than nothing without their services.
+fn tell_apart(flows: &mut [FlowProfile]) {
+    let mut count: BTreeMap<Arc<str>, usize> = BTreeMap::new();
+    flows.iter().for_each(|flow| *count.entry(flow.name.clone()).or_default() += 1);
+    for flow in flows.iter_mut().filter(|flow| count[&flow.name] > 1) {
+        flow.name = format!("{} {}", flow.service, flow.name).into();
+    }
 }
 
 /// The numbers of a profile, without its names.

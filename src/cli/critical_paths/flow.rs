@@ -10,11 +10,21 @@ use crate::export::flow_profile::{
 use crate::export::path_scope;
 use crate::query;
 
-const OFFERED: [Format; 5] =
-    [Format::Text, Format::Json, Format::Markdown, Format::Folded, Format::Speedscope];
+const OFFERED: [Format; 7] = [
+    Format::Text,
+    Format::Json,
+    Format::Markdown,
+    Format::Folded,
+    Format::Speedscope,
+    Format::Dot,
+    Format::Svg,
+];
 
 pub(super) fn run(flow: &str, args: &Args) -> Outcome {
     let format = args.format(&OFFERED)?;
+    if let Some(picture) = args.drawn(format, Some(flow))? {
+        return output::print(&picture);
+    }
     let query = args.query_string();
     if let Some(url) = args.source.server() {
         let url = format!("{url}/api/v1/flows/{}/critical-path?{query}", encoded(flow));

@@ -6,10 +6,16 @@ mod trace;
 
 use std::io::IsTerminal;
 
-use super::source::{ScopeArgs, SourceArgs, query_string};
-use super::{Failure, Outcome};
+use super::source::{ScopeArgs, SourceArgs, fetch_document, query_string, refused};
+use super::{Failure, Outcome, now_nanos};
+use crate::api::parse_graph_query;
+use crate::export::document::GraphDocument;
+use crate::export::dot::{DotOptions, to_dot};
+use crate::export::graph_document;
+use crate::export::svg::{SvgOptions, to_svg};
 use crate::export::text::TextOptions;
 use crate::model::TraceId;
+use crate::query;
 
 /// Arguments of `linchpin critical-paths`.
 ///
@@ -62,6 +68,10 @@ enum Format {
     Json,
     /// For a wiki
     Markdown,
+    /// The graph with what critical paths say of it, for Graphviz
+    Dot,
+    /// The same as a picture
+    Svg,
     /// Shared paths as a picture: flows left, what they share in the middle, where paths end right
     River,
     /// Of a flow: lines for flame graph tools
@@ -90,6 +100,30 @@ impl Args {
         let names: Vec<String> = offered.iter().map(name).collect();
         let wanted = name(&format);
         Err(Failure::Usage(format!("--format {wanted} is not offered here: give {}", names.join(", "))))
+    }
+
+    /// The graph of the same range and level with what critical paths say of it, of one flow or of all; none where
+    /// another format is asked for.
+    fn drawn(&self, format: Format, flow: Option<&str>) -> Result<Option<String>, Failure> {
+        let draw = match format {
+            Format::Dot => |graph: &GraphDocument| to_dot(graph, &DotOptions::default()),
+            Format::Svg => |graph: &GraphDocument| to_svg(graph, &SvgOptions::default()),
+            _ => return Ok(None),
+        };
+        let mut parameters = self.scope.parameters(&self.source);
+        let level = self.choice.level.clone().unwrap_or_else(|| "operation".to_string());
+        parameters.extend([("level", Some(level)), ("flow", flow.map(str::to_string))]);
+        let query = query_string(&parameters);
+        if let Some(url) = self.source.server() {
+            let document = fetch_document(&format!("{url}/api/v1/graph.json?{query}"))?;
+            return Ok(Some(draw(&document)));
+        }
+        let now = now_nanos();
+        let query = parse_graph_query(&query, now).map_err(Failure::Usage)?;
+        let local = self.source.open(now)?;
+        let snapshot = query::graph(&local.timeline, &query, &local.config.shared, now).map_err(refused)?;
+        local.report(snapshot.from, snapshot.to)?;
+        Ok(Some(draw(&graph_document(&snapshot, &local.freshness))))
     }
 
     fn query_string(&self) -> String {

@@ -9,10 +9,14 @@ use crate::export::shared_documents;
 use crate::export::shared_paths::{SharedPathsDocument, to_json, to_markdown, to_text};
 use crate::query;
 
-const OFFERED: [Format; 4] = [Format::Text, Format::Json, Format::Markdown, Format::River];
+const OFFERED: [Format; 6] =
+    [Format::Text, Format::Json, Format::Markdown, Format::River, Format::Dot, Format::Svg];
 
 pub(super) fn run(args: &Args) -> Outcome {
     let format = args.format(&OFFERED)?;
+    if let Some(picture) = args.drawn(format, None)? {
+        return output::print(&picture);
+    }
     let query = args.query_string();
     if let Some(url) = args.source.server() {
         let url = format!("{url}/api/v1/critical-paths");

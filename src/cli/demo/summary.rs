@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::api::AppState;
 use crate::export::document::{EdgeDocument, GraphDocument};
-use crate::export::number;
 use crate::export::shared_paths::SharedPathsDocument;
+use crate::export::{clip_middle, number};
 use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError, TimeRange};
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -18,6 +18,7 @@ const WINDOW: Duration = Duration::from_secs(5 * 60);
 const BUSIEST: usize = 5;
 const WORST: usize = 5;
 const MOST_SHARED: usize = 3;
+const PATH_COLUMNS: usize = 70;
 
 /// Shows the summary until it is aborted.
 pub(super) async fn show(state: AppState) {
@@ -76,7 +77,8 @@ fn shared_lines(shared: &SharedPathsDocument) -> String {
         let labels: Vec<&str> = segment.nodes.iter().map(|node| node.label.as_str()).collect();
         let (path, flows) = (labels.join(" › "), segment.flows.len());
         let share = number::percent(segment.volume);
-        let _ = writeln!(text, "  {path:<64.64} {flows:>3} flows {share:>7} of critical time");
+        let path = clip_middle(&path, PATH_COLUMNS);
+        let _ = writeln!(text, "  {path:<PATH_COLUMNS$} {flows:>3} flows {share:>7} of critical time");
     }
     match text.is_empty() {
         true => text,

@@ -17,7 +17,7 @@ use super::layout::Rect;
 use super::number;
 use super::svg::arrow;
 use super::svg::paper::{
-    MARGIN, NEFF_STEPS, Rule, Short, fitted, head, neff_class, path_data, push, sheet, text, text_width,
+    MARGIN, NEFF_STEPS, Rule, Short, fitted_path, head, neff_class, path_data, push, sheet, text, text_width,
     title,
 };
 
@@ -85,7 +85,7 @@ fn sub(document: &RiverDocument) -> String {
 }
 
 fn least_size(item: &Item) -> (f64, f64) {
-    let label = text_width(&fitted(&item.label, LABEL, WIDEST_LABEL), LABEL);
+    let label = text_width(&fitted_path(&item.label, LABEL, WIDEST_LABEL), LABEL);
     let numbers = text_width(&item.numbers, NUMBERS);
     (label.max(numbers) + 26.0, if item.numbers.is_empty() { BOX_HEIGHT - 14.0 } else { BOX_HEIGHT })
 }
@@ -155,7 +155,7 @@ fn push_items(body: &mut String, folded: &Folded, arranged: &Arrangement) {
             }
         }
         let (middle, centre) = (x + width / 2.0, y + height / 2.0);
-        let label = fitted(&item.label, LABEL, WIDEST_LABEL);
+        let label = fitted_path(&item.label, LABEL, WIDEST_LABEL);
         let has_numbers = !item.numbers.is_empty();
         body.push_str(&text(middle, centre + if has_numbers { -2.0 } else { 4.0 }, "label mid", &label));
         if has_numbers {

@@ -7,7 +7,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::export::layout::Point;
-use crate::export::name::{clip, visible, width};
+use crate::export::name::{clip, clip_middle, visible, width};
 
 /// Fonts of the systems; widths below fit the widest of them, DejaVu Sans.
 pub(in crate::export) const FONTS: &str =
@@ -164,6 +164,17 @@ pub(in crate::export) fn fitted(text: &str, size: f64, room: f64) -> String {
     while columns > 1 && text_width(&fitted, size) > room {
         columns -= 1;
         fitted = clip(text, columns).into_owned();
+    }
+    fitted
+}
+
+/// The same, cut in its middle: both ends of a path tell.
+pub(in crate::export) fn fitted_path(text: &str, size: f64, room: f64) -> String {
+    let mut columns = width(text);
+    let mut fitted = text.to_owned();
+    while columns > 1 && text_width(&fitted, size) > room {
+        columns -= 1;
+        fitted = clip_middle(text, columns).into_owned();
     }
     fitted
 }

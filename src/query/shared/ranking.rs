@@ -16,6 +16,8 @@ const PERMILLE: f64 = 1_000.0;
 /// Segments that are looked at for variants once the list is full: nobody looks for one that ranks further down, and
 /// systems where everything is shared have hundreds of thousands.
 const EXAMINED: usize = 2_000;
+/// Rows that are read whatever the limit, so that what is a row and what a variant does not depend on it.
+const READ: usize = 200;
 /// Names of folded variants that a row keeps; the rest is a number.
 const MAX_VARIANTS: usize = 5;
 
@@ -140,16 +142,22 @@ fn ranked<'a>(forest: &Forest, levels: &'a [Level], sort: Sort) -> Vec<Ranked<'a
 
 /// The list as it reads: rows, how many segments are beyond the limit, and the share of time in none of the rows.
 fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<SharedSegment>, usize, f64) {
-    let mut reader = Reader::new(forest, options);
+    let ample = SharedOptions { limit: options.limit.max(READ), ..*options };
+    let mut reader = Reader::new(forest, &ample);
     let mut rows: Vec<SharedSegment> = Vec::new();
-    let mut more = 0;
+    let (mut more, mut covered) = (0, None);
     for item in ranked {
         if more >= EXAMINED {
             more += 1;
             continue;
         }
         match reader.read(item) {
-            Verdict::Row { new } => rows.push(row(forest, item, new)),
+            Verdict::Row { new } => {
+                rows.push(row(forest, item, new));
+                if rows.len() == options.limit {
+                    covered = Some(reader.covered());
+                }
+            }
             Verdict::Variant { of, new } => {
                 rows[of].variant_count += 1;
                 if rows[of].variants.len() < MAX_VARIANTS {
@@ -159,7 +167,10 @@ fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<Sha
             Verdict::Beyond => more += 1,
         }
     }
-    let other = if forest.duration == 0 { 0.0 } else { 1.0 - ratio(reader.covered(), forest.duration) };
+    let covered = covered.unwrap_or_else(|| reader.covered());
+    let other = if forest.duration == 0 { 0.0 } else { 1.0 - ratio(covered, forest.duration) };
+    more += rows.len().saturating_sub(options.limit);
+    rows.truncate(options.limit);
     (rows, more, other.max(0.0))
 }
 

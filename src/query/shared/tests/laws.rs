@@ -57,6 +57,17 @@ proptest! {
     }
 
     #[test]
+    fn a_limit_shortens_the_list_and_changes_nothing_else(profiles in any_profiles(), limit in 1..6usize) {
+        let all = SharedOptions { min_requests: 1, limit: usize::MAX, ..SharedOptions::default() };
+        let whole = shared_paths(&profiles, &all, &mut letter);
+        let short = shared_paths(&profiles, &SharedOptions { limit, ..all }, &mut letter);
+        let shown = whole.segments.len().min(limit);
+        prop_assert_eq!(&short.segments[..], &whole.segments[..shown]);
+        prop_assert_eq!(short.more, whole.segments.len() - shown);
+        prop_assert!(short.other >= whole.other - 1e-9);
+    }
+
+    #[test]
     fn extending_a_segment_never_adds_presence_or_time_through(profiles in any_profiles()) {
         let forest = Forest::new(&profiles, &mut letter);
         let options = SharedOptions::default();
