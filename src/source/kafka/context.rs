@@ -21,8 +21,8 @@ use crate::telemetry::log::Sampler;
 pub(super) enum Rebalance {
     /// To be read from now on; the loop has to assign them.
     Assigned(Vec<Place>),
-    /// Already given back.
-    Revoked(Vec<Place>),
+    /// Already given back; where the group lost us, `is_lost`, nobody asked for them.
+    Revoked { places: Vec<Place>, is_lost: bool },
 }
 
 /// The last failure of a connection.
@@ -166,6 +166,7 @@ impl ConsumerContext for Context {
             locked(&self.signals.rebalances).push_back(Rebalance::Assigned(places));
             return;
         }
+        let is_lost = consumer.assignment_lost();
         // Given back at once, so that another member can start, and so that closing does not wait for the loop.
         let outcome = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => give_back(consumer, partitions),
@@ -175,7 +176,7 @@ impl ConsumerContext for Context {
             tracing::warn!(%error, "partitions could not be given back");
         }
         if !is_closing {
-            locked(&self.signals.rebalances).push_back(Rebalance::Revoked(places));
+            locked(&self.signals.rebalances).push_back(Rebalance::Revoked { places, is_lost });
         }
     }
 

@@ -48,6 +48,15 @@ pub(super) struct Taking {
     pub(super) max_record_size: usize,
 }
 
+/// What happened to a partition's log, for as long as no other member has it.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// Offsets that were gone before they were read.
+    pub(super) lost_offsets: u64,
+    /// The last thing that happened, in words.
+    pub(super) scar: Option<String>,
+}
+
 /// One assigned partition.
 pub(super) struct Partition {
     pub(super) input: InputId,
@@ -65,10 +74,8 @@ pub(super) struct Partition {
     pub(super) unheard_since: Option<Instant>,
     /// The leader, as last heard.
     pub(super) leader: Option<Leader>,
-    /// Offsets that were gone before they were read.
-    pub(super) lost_offsets: u64,
-    /// What happened to its log, in words, for as long as it is assigned.
-    pub(super) scar: Option<String>,
+    /// What happened to its log so far.
+    pub(super) past: Past,
     /// Why it cannot be read at the moment, in words.
     pub(super) refusal: Option<String>,
     /// True while librdkafka reads it for us.
@@ -115,8 +122,7 @@ impl Partition {
             is_at_end: false,
             unheard_since: Some(now),
             leader: None,
-            lost_offsets: 0,
-            scar: None,
+            past: Past::default(),
             refusal: None,
             is_assigned: false,
             placed_at: None,
@@ -171,8 +177,8 @@ impl Partition {
         let position = self.position;
         if position < first {
             self.position = first;
-            self.lost_offsets += u64::try_from(first - position).unwrap_or(0);
-            self.scar = Some(format!(
+            self.past.lost_offsets += u64::try_from(first - position).unwrap_or(0);
+            self.past.scar = Some(format!(
                 "offsets {position} to {} were gone before they were read (retention): the graph lacks them; \
                  read faster, or keep the log longer",
                 first - 1
@@ -181,13 +187,13 @@ impl Partition {
             // Cut or made anew, one cannot tell. All that is there is read: of a log that was made anew nothing may be
             // missed. What one that was cut still has counts twice, but for a start, where it lies in sealed minutes.
             self.begin_anew(first);
-            self.scar = Some(format!(
+            self.past.scar = Some(format!(
                 "its log ends at {end}, before position {position}: it was cut or made anew; read from its beginning"
             ));
         } else {
             return None;
         }
-        self.scar.clone()
+        self.past.scar.clone()
     }
 
     /// Its log is another one, which begins at `first`: it is read from there. Gives what happened in words.
@@ -197,7 +203,7 @@ impl Partition {
             self.position
         );
         self.begin_anew(first);
-        self.scar = Some(scar.clone());
+        self.past.scar = Some(scar.clone());
         scar
     }
 

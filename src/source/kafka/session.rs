@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
         }
         // A worker that is left learns that nothing more comes of these inputs, should another session follow.
         let all: Vec<Place> = self.partitions.values().map(|partition| partition.place.clone()).collect();
-        self.revoke(&all);
+        self.revoke(&all, matches!(ending, Ending::Fatal(_)));
         self.consumer.context().close();
         leave(self.consumer);
         ending
