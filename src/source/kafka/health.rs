@@ -223,7 +223,13 @@ mod tests {
                 Some("no broker answers"),
             ),
             (
-                Condition { any_broker: false, assigned: 0, has_joined: false, trouble: Some(&refused), ..base() },
+                Condition {
+                    any_broker: false,
+                    assigned: 0,
+                    has_joined: false,
+                    trouble: Some(&refused),
+                    ..base()
+                },
                 Some("no broker answers"),
             ),
             (

@@ -31,6 +31,8 @@ pub(super) enum Stage {
     AwaitsStart,
     /// The scout to say whether its log is still the one that was read up to its position.
     AwaitsIdentity,
+    /// The scout to say where the log begins that took the place of the one that was read.
+    AwaitsBeginning,
     /// The scout to say what is left of the log, after its position fell out of it.
     AwaitsBounds,
     /// To be placed at its position by the loop.
@@ -102,6 +104,8 @@ pub(super) enum Met {
     Nothing,
     /// Its position is no longer in the log.
     Hole,
+    /// Its topic does not exist; what comes under that name may be another log.
+    Missing,
 }
 
 impl Partition {
@@ -281,11 +285,10 @@ impl Partition {
                         break Met::Nothing;
                     }
                 }
-                Some(Err(error)) => {
-                    if self.meet(&error) == Met::Hole {
-                        break Met::Hole;
-                    }
-                }
+                Some(Err(error)) => match self.meet(&error) {
+                    Met::Nothing => {}
+                    met => break met,
+                },
             }
         };
         self.queue = Some(queue);
@@ -363,6 +366,40 @@ impl Partition {
             _ => self.refusal = Some(format!("cannot be read: {error}")),
         }
         tracing::debug!(partition = %self.place, %error, "partition");
-        Met::Nothing
+        match error.rdkafka_error_code() {
+            Some(
+                Code::UnknownTopicOrPartition
+                | Code::UnknownTopicId
+                | Code::UnknownTopic
+                | Code::UnknownPartition,
+            ) => Met::Missing,
+            _ => Met::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_to_ask() {
+        use RDKafkaErrorCode as Code;
+        for (code, expected) in [
+            (Code::OffsetOutOfRange, Met::Hole),
+            (Code::AutoOffsetReset, Met::Hole),
+            (Code::UnknownTopicOrPartition, Met::Missing),
+            (Code::UnknownTopicId, Met::Missing),
+            (Code::UnknownTopic, Met::Missing),
+            (Code::UnknownPartition, Met::Missing),
+            (Code::TopicAuthorizationFailed, Met::Nothing),
+            (Code::NotImplemented, Met::Nothing),
+            (Code::BadMessage, Met::Nothing),
+        ] {
+            let taking = Taking { format: None, max_record_size: 1 };
+            let mut partition = Partition::new(0, Place::new("spans", 0), taking, None, Instant::now());
+            assert_eq!(partition.meet(&KafkaError::MessageConsumption(code)), expected, "{code:?}");
+            assert_eq!(partition.refusal.is_some(), expected != Met::Hole, "{code:?}");
+        }
     }
 }

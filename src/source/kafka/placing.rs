@@ -137,20 +137,27 @@ impl Session<'_> {
                     }
                 }
                 Answer::Bounds { place, first, end } => {
-                    let Some(partition) = self.awaiting(&place, Stage::AwaitsBounds) else { continue };
+                    let input = self.reader.inputs.of(&place);
+                    let asked =
+                        |it: &&mut Partition| matches!(it.stage, Stage::AwaitsBounds | Stage::AwaitsIdentity);
+                    let Some(partition) = self.partitions.get_mut(&input).filter(asked) else { continue };
                     match partition.mend(first, end) {
                         Some(gap) => self.tell_hole(&place, &gap),
                         // It fell out of its log, and now it is in it: a log that grew, but which one?
-                        None => {
-                            let question = partition.doubt();
-                            question.into_iter().for_each(|question| self.reader.scout.ask(&place, question));
-                        }
+                        None => self.doubt(input),
                     }
                 }
                 Answer::Identity { place, another } => {
                     let Some(partition) = self.awaiting(&place, Stage::AwaitsIdentity) else { continue };
                     partition.stage = Stage::ToBePlaced;
                     let gap = another.map(|first| partition.replace(first));
+                    gap.into_iter().for_each(|gap| self.tell_hole(&place, &gap));
+                }
+                Answer::Beginning { place, first } => {
+                    let Some(partition) = self.awaiting(&place, Stage::AwaitsBeginning) else { continue };
+                    partition.stage = Stage::ToBePlaced;
+                    // It may stand there already, where its records told.
+                    let gap = (partition.position != first).then(|| partition.replace(first));
                     gap.into_iter().for_each(|gap| self.tell_hole(&place, &gap));
                 }
                 Answer::End { place, end } => {
@@ -184,19 +191,6 @@ impl Session<'_> {
     /// True while a partition that merged lanes wait for is not assigned: read on, the others would pile up.
     pub(super) fn lacks_partitions(&self) -> bool {
         self.reader.required.len() > self.partitions.len()
-    }
-
-    /// A topic that a survey misses may come back as another log: nothing is read before that is known.
-    ///
-    /// Asked at once, while the position is that of the old log; the scout answers when the topic is back.
-    fn doubt_missed(&mut self, survey: &Survey) {
-        let is_missed = |partition: &&mut Partition| {
-            partition.stage == Stage::Read && !survey.partitions.contains_key(&partition.place)
-        };
-        for partition in self.partitions.values_mut().filter(is_missed) {
-            let question = partition.doubt();
-            question.into_iter().for_each(|question| self.reader.scout.ask(&partition.place, question));
-        }
     }
 
     /// Nobody waits for a partition that several surveys did not find: its topic was deleted.

@@ -55,7 +55,8 @@ fn broker_that_goes_away_is_named_until_it_is_back_and_the_partitions_stay_in_th
     let linchpin = Linchpin::serve(&config(&broker.address(), &topic, session, ""));
     let producer = Producer::new(broker.client());
     for (trace, ahead) in [(1, 0), (2, DAY), (3, 0)] {
-        let (log_time, value) = (Some(now() as i64 / 1_000_000 + ahead), encode(&order("away", trace, now())));
+        let (log_time, value) =
+            (Some(now() as i64 / 1_000_000 + ahead), encode(&order("away", trace, now())));
         producer.send(&topic, &Record { partition: Some(1), value, log_time, ..Record::default() });
     }
     producer.flush();

@@ -132,6 +132,28 @@ fn a_topic_that_was_missed_and_came_back_longer_is_read_from_its_beginning() {
     running.stop();
 }
 
+/// Nothing is waited for: whether anybody sees the topic missing is left to chance, but its id tells in any case.
+#[test]
+fn a_topic_that_is_made_anew_and_outgrows_the_old_position_at_once_is_read_from_its_beginning() {
+    let broker = Broker::shared();
+    let old = [seconds(0..100), seconds(0..50)].concat();
+    for (what, times) in [
+        ("all of it is later", seconds(1_000..1_150)),
+        ("none is later than what was read", old.clone()),
+        ("all of it is later, again", seconds(1_000..1_150)),
+        ("none is later than what was read, again", old),
+    ] {
+        let topic = broker.create_topic("at-once", 1, &[]);
+        let (running, mut seen) = running_without_topic(broker, &topic);
+        broker.create_topic_named(&topic, 1, &[]);
+        fill(broker, &topic, times);
+        running.until(&mut seen, |seen| seen.offsets.get(&0).is_some_and(|offsets| offsets.len() >= 150));
+        assert_eq!((&seen.offsets[&0], &seen.holes), (&(0..150).collect(), &vec![0]), "{what}");
+        assert_eq!(running.telemetry.counters.log_gaps.get(), 1, "{what}");
+        running.stop();
+    }
+}
+
 /// The whole way: what is in the new log is in the graph, and the answers name the gap.
 #[test]
 fn the_graph_of_a_topic_made_anew_lacks_nothing() {
