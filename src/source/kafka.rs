@@ -11,6 +11,7 @@
 //! what retention took before is counted, never skipped in silence, and a log that was made anew is read from its beginning.
 //! A broker that is away, a topic that does not exist, a refused login are told and waited for; nothing exits.
 
+mod anew;
 mod context;
 mod health;
 mod identity;

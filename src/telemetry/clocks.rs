@@ -37,7 +37,12 @@ impl Clocks {
         }
     }
 
-    /// Forgets an input that went to another instance.
+    /// An input is read no further, for now or for good: what was refuted stays true, its log time is another's matter.
+    pub fn stop(&self, input: &str) {
+        self.lock().get_mut(input).into_iter().for_each(|status| status.log_time = None);
+    }
+
+    /// Forgets an input that is gone.
     pub fn remove(&self, input: &str) {
         self.lock().remove(input);
     }

@@ -106,7 +106,7 @@ impl DecodeWorker {
                 Ok(())
             }
             SourceEvent::Revoked { input } => {
-                self.telemetry.clocks.remove(&self.input_name(input));
+                self.telemetry.clocks.stop(&self.input_name(input));
                 self.tell(input, || LaneMessage::Revoked(input))
             }
             SourceEvent::Gone { input } => {

@@ -12,6 +12,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, TopicPartitionList};
 
+use super::anew::made_anew;
 use super::place::Place;
 use super::statistics::Heard;
 use crate::telemetry::log::Sampler;
@@ -21,8 +22,8 @@ use crate::telemetry::log::Sampler;
 pub(super) enum Rebalance {
     /// To be read from now on; the loop has to assign them.
     Assigned(Vec<Place>),
-    /// Already given back.
-    Revoked(Vec<Place>),
+    /// Already given back; where the group lost us, `is_lost`, nobody asked for them.
+    Revoked { places: Vec<Place>, is_lost: bool },
 }
 
 /// The last failure of a connection.
@@ -40,6 +41,8 @@ pub(super) struct Signals {
     rebalances: Mutex<VecDeque<Rebalance>>,
     heard: Mutex<Option<Heard>>,
     trouble: Mutex<Option<Trouble>>,
+    made_anew: Mutex<VecDeque<String>>,
+    has_made_anew: AtomicBool,
     samplers: Mutex<BTreeMap<String, Arc<Sampler>>>,
 }
 
@@ -63,6 +66,24 @@ impl Signals {
 
     pub(super) fn clear_trouble(&self) {
         *locked(&self.trouble) = None;
+    }
+
+    /// A topic that is another one by now, under the same name. Told before its first record.
+    pub(super) fn next_made_anew(&self) -> Option<String> {
+        // Looked at after each batch: nothing is locked where there is nothing.
+        if !self.has_made_anew.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut made_anew = locked(&self.made_anew);
+        let topic = made_anew.pop_front();
+        self.has_made_anew.store(!made_anew.is_empty(), Ordering::Release);
+        topic
+    }
+
+    fn tell_made_anew(&self, topic: &str) {
+        let mut made_anew = locked(&self.made_anew);
+        made_anew.push_back(topic.to_owned());
+        self.has_made_anew.store(true, Ordering::Release);
     }
 
     fn sampler(&self, code: RDKafkaErrorCode) -> Arc<Sampler> {
@@ -95,7 +116,8 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // What matters of these lines comes as an error too, sampled.
+        made_anew(message).into_iter().for_each(|topic| self.signals.tell_made_anew(topic));
+        // What matters of the other lines comes as an error too, sampled.
         tracing::debug!(target: "linchpin::librdkafka", ?level, facility, message);
     }
 
@@ -166,6 +188,7 @@ impl ConsumerContext for Context {
             locked(&self.signals.rebalances).push_back(Rebalance::Assigned(places));
             return;
         }
+        let is_lost = consumer.assignment_lost();
         // Given back at once, so that another member can start, and so that closing does not wait for the loop.
         let outcome = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => give_back(consumer, partitions),
@@ -175,7 +198,7 @@ impl ConsumerContext for Context {
             tracing::warn!(%error, "partitions could not be given back");
         }
         if !is_closing {
-            locked(&self.signals.rebalances).push_back(Rebalance::Revoked(places));
+            locked(&self.signals.rebalances).push_back(Rebalance::Revoked { places, is_lost });
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Condition<'a> {
     pub(super) any_broker: bool,
     /// What the group or a topic refuses.
     pub(super) refusal: Option<&'a str>,
-    /// True once the group has handed out partitions, or none.
+    /// True from when the group has handed out partitions, or none, until it takes some back.
     pub(super) has_joined: bool,
     /// Partitions of this instance.
     pub(super) assigned: usize,
@@ -56,11 +56,12 @@ impl Condition<'_> {
         if let Some(refusal) = self.refusal {
             return Some(refusal.to_owned());
         }
+        // Where no broker answers, the group has lost us too: that is no reason of its own.
+        if !self.any_broker || self.assigned > 0 && self.unheard == self.assigned {
+            return Some(self.unreachable());
+        }
         if self.assigned == 0 {
             return Some(self.unassigned());
-        }
-        if !self.any_broker || self.unheard == self.assigned {
-            return Some(self.unreachable());
         }
         if self.unplaced > 0 {
             let (unplaced, assigned) = (self.unplaced, self.assigned);
@@ -217,6 +218,28 @@ mod tests {
                 Some("leader of 2 of 6 partitions (localhost"),
             ),
             (Condition { any_broker: false, trouble: Some(&refused), ..base() }, Some("no broker answers")),
+            (
+                Condition { any_broker: false, assigned: 0, trouble: Some(&refused), ..base() },
+                Some("no broker answers"),
+            ),
+            (
+                Condition {
+                    any_broker: false,
+                    assigned: 0,
+                    has_joined: false,
+                    trouble: Some(&refused),
+                    ..base()
+                },
+                Some("no broker answers"),
+            ),
+            (
+                Condition { any_broker: false, assigned: 0, has_joined: false, ..base() },
+                Some("connecting to `localhost:9092`"),
+            ),
+            (
+                Condition { assigned: 0, has_joined: false, trouble: Some(&refused), ..base() },
+                Some("to hand out partitions (localhost:9092/bootstrap: Connect to"),
+            ),
             (Condition { unplaced: 1, ..base() }, Some("looking up where to start in 1 of 6 partitions")),
         ];
         for (condition, expected) in cases {

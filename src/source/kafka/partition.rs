@@ -31,6 +31,8 @@ pub(super) enum Stage {
     AwaitsStart,
     /// The scout to say whether its log is still the one that was read up to its position.
     AwaitsIdentity,
+    /// The scout to say where the log begins that took the place of the one that was read.
+    AwaitsBeginning,
     /// The scout to say what is left of the log, after its position fell out of it.
     AwaitsBounds,
     /// To be placed at its position by the loop.
@@ -46,6 +48,15 @@ pub(super) struct Taking {
     pub(super) format: Option<Format>,
     /// Largest value, bytes.
     pub(super) max_record_size: usize,
+}
+
+/// What happened to a partition's log, for as long as no other member has it.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    /// Offsets that were gone before they were read.
+    pub(super) lost_offsets: u64,
+    /// The last thing that happened, in words.
+    pub(super) scar: Option<String>,
 }
 
 /// One assigned partition.
@@ -65,10 +76,8 @@ pub(super) struct Partition {
     pub(super) unheard_since: Option<Instant>,
     /// The leader, as last heard.
     pub(super) leader: Option<Leader>,
-    /// Offsets that were gone before they were read.
-    pub(super) lost_offsets: u64,
-    /// What happened to its log, in words, for as long as it is assigned.
-    pub(super) scar: Option<String>,
+    /// What happened to its log so far.
+    pub(super) past: Past,
     /// Why it cannot be read at the moment, in words.
     pub(super) refusal: Option<String>,
     /// True while librdkafka reads it for us.
@@ -95,6 +104,8 @@ pub(super) enum Met {
     Nothing,
     /// Its position is no longer in the log.
     Hole,
+    /// Its topic does not exist; what comes under that name may be another log.
+    Missing,
 }
 
 impl Partition {
@@ -115,8 +126,7 @@ impl Partition {
             is_at_end: false,
             unheard_since: Some(now),
             leader: None,
-            lost_offsets: 0,
-            scar: None,
+            past: Past::default(),
             refusal: None,
             is_assigned: false,
             placed_at: None,
@@ -171,8 +181,8 @@ impl Partition {
         let position = self.position;
         if position < first {
             self.position = first;
-            self.lost_offsets += u64::try_from(first - position).unwrap_or(0);
-            self.scar = Some(format!(
+            self.past.lost_offsets += u64::try_from(first - position).unwrap_or(0);
+            self.past.scar = Some(format!(
                 "offsets {position} to {} were gone before they were read (retention): the graph lacks them; \
                  read faster, or keep the log longer",
                 first - 1
@@ -181,13 +191,13 @@ impl Partition {
             // Cut or made anew, one cannot tell. All that is there is read: of a log that was made anew nothing may be
             // missed. What one that was cut still has counts twice, but for a start, where it lies in sealed minutes.
             self.begin_anew(first);
-            self.scar = Some(format!(
+            self.past.scar = Some(format!(
                 "its log ends at {end}, before position {position}: it was cut or made anew; read from its beginning"
             ));
         } else {
             return None;
         }
-        self.scar.clone()
+        self.past.scar.clone()
     }
 
     /// Its log is another one, which begins at `first`: it is read from there. Gives what happened in words.
@@ -197,7 +207,7 @@ impl Partition {
             self.position
         );
         self.begin_anew(first);
-        self.scar = Some(scar.clone());
+        self.past.scar = Some(scar.clone());
         scar
     }
 
@@ -275,11 +285,10 @@ impl Partition {
                         break Met::Nothing;
                     }
                 }
-                Some(Err(error)) => {
-                    if self.meet(&error) == Met::Hole {
-                        break Met::Hole;
-                    }
-                }
+                Some(Err(error)) => match self.meet(&error) {
+                    Met::Nothing => {}
+                    met => break met,
+                },
             }
         };
         self.queue = Some(queue);
@@ -357,6 +366,40 @@ impl Partition {
             _ => self.refusal = Some(format!("cannot be read: {error}")),
         }
         tracing::debug!(partition = %self.place, %error, "partition");
-        Met::Nothing
+        match error.rdkafka_error_code() {
+            Some(
+                Code::UnknownTopicOrPartition
+                | Code::UnknownTopicId
+                | Code::UnknownTopic
+                | Code::UnknownPartition,
+            ) => Met::Missing,
+            _ => Met::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_say_what_to_ask() {
+        use RDKafkaErrorCode as Code;
+        for (code, expected) in [
+            (Code::OffsetOutOfRange, Met::Hole),
+            (Code::AutoOffsetReset, Met::Hole),
+            (Code::UnknownTopicOrPartition, Met::Missing),
+            (Code::UnknownTopicId, Met::Missing),
+            (Code::UnknownTopic, Met::Missing),
+            (Code::UnknownPartition, Met::Missing),
+            (Code::TopicAuthorizationFailed, Met::Nothing),
+            (Code::NotImplemented, Met::Nothing),
+            (Code::BadMessage, Met::Nothing),
+        ] {
+            let taking = Taking { format: None, max_record_size: 1 };
+            let mut partition = Partition::new(0, Place::new("spans", 0), taking, None, Instant::now());
+            assert_eq!(partition.meet(&KafkaError::MessageConsumption(code)), expected, "{code:?}");
+            assert_eq!(partition.refusal.is_some(), expected != Met::Hole, "{code:?}");
+        }
     }
 }

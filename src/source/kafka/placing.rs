@@ -25,11 +25,12 @@ const PLACE_EVERY: Duration = Duration::from_secs(1);
 impl Session<'_> {
     pub(super) fn serve_rebalances(&mut self) {
         while let Some(rebalance) = self.reader.signals.next_rebalance() {
-            self.has_joined = true;
             self.reader.refusal = None;
+            // What was taken back is handed out anew, to this member or to others; until then the group has not said.
+            self.has_joined = matches!(rebalance, Rebalance::Assigned(_));
             match rebalance {
                 Rebalance::Assigned(places) => self.assign(&places),
-                Rebalance::Revoked(places) => self.revoke(&places),
+                Rebalance::Revoked { places, is_lost } => self.revoke(&places, is_lost),
             }
         }
     }
@@ -46,6 +47,7 @@ impl Session<'_> {
             let position = self.reader.positions.get(place).copied();
             let mut partition =
                 Partition::new(input, place.clone(), self.taking(&place.topic), position, now);
+            partition.past = self.reader.lost.remove(&input).unwrap_or_default();
             partition.split(&self.consumer, &self.thread);
             let question = match position {
                 // While nobody read it, its topic may have been made anew.
@@ -62,6 +64,9 @@ impl Session<'_> {
             }
             self.partitions.insert(input, partition);
             added.push(input);
+        }
+        for input in std::mem::take(&mut self.reader.lost).into_keys() {
+            self.reader.telemetry.partitions.remove(input);
         }
         self.assign_known(&added, now);
     }
@@ -86,7 +91,8 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn revoke(&mut self, places: &[Place]) {
+    /// Lets go of partitions; those that were lost stay in the status until it is known whose they are.
+    pub(super) fn revoke(&mut self, places: &[Place], is_lost: bool) {
         for place in places {
             let input = self.reader.inputs.of(place);
             let Some(partition) = self.partitions.remove(&input) else { continue };
@@ -96,7 +102,15 @@ impl Session<'_> {
             }
             tracing::info!(partition = %place, position = partition.position, "revoked");
             self.reader.outboxes.push(input, SourceEvent::Revoked { input });
-            self.reader.telemetry.partitions.remove(input);
+            if !is_lost {
+                self.reader.telemetry.partitions.remove(input);
+                continue;
+            }
+            self.reader.lost.insert(input, partition.past);
+            self.reader.telemetry.partitions.update(input, |status| {
+                status.is_standing = false;
+                status.problem = Some("not read until the group hands it out again".into());
+            });
         }
     }
 
@@ -123,20 +137,27 @@ impl Session<'_> {
                     }
                 }
                 Answer::Bounds { place, first, end } => {
-                    let Some(partition) = self.awaiting(&place, Stage::AwaitsBounds) else { continue };
+                    let input = self.reader.inputs.of(&place);
+                    let asked =
+                        |it: &&mut Partition| matches!(it.stage, Stage::AwaitsBounds | Stage::AwaitsIdentity);
+                    let Some(partition) = self.partitions.get_mut(&input).filter(asked) else { continue };
                     match partition.mend(first, end) {
                         Some(gap) => self.tell_hole(&place, &gap),
                         // It fell out of its log, and now it is in it: a log that grew, but which one?
-                        None => {
-                            let question = partition.doubt();
-                            question.into_iter().for_each(|question| self.reader.scout.ask(&place, question));
-                        }
+                        None => self.doubt(input),
                     }
                 }
                 Answer::Identity { place, another } => {
                     let Some(partition) = self.awaiting(&place, Stage::AwaitsIdentity) else { continue };
                     partition.stage = Stage::ToBePlaced;
                     let gap = another.map(|first| partition.replace(first));
+                    gap.into_iter().for_each(|gap| self.tell_hole(&place, &gap));
+                }
+                Answer::Beginning { place, first } => {
+                    let Some(partition) = self.awaiting(&place, Stage::AwaitsBeginning) else { continue };
+                    partition.stage = Stage::ToBePlaced;
+                    // It may stand there already, where its records told.
+                    let gap = (partition.position != first).then(|| partition.replace(first));
                     gap.into_iter().for_each(|gap| self.tell_hole(&place, &gap));
                 }
                 Answer::End { place, end } => {
@@ -170,19 +191,6 @@ impl Session<'_> {
     /// True while a partition that merged lanes wait for is not assigned: read on, the others would pile up.
     pub(super) fn lacks_partitions(&self) -> bool {
         self.reader.required.len() > self.partitions.len()
-    }
-
-    /// A topic that a survey misses may come back as another log: nothing is read before that is known.
-    ///
-    /// Asked at once, while the position is that of the old log; the scout answers when the topic is back.
-    fn doubt_missed(&mut self, survey: &Survey) {
-        let is_missed = |partition: &&mut Partition| {
-            partition.stage == Stage::Read && !survey.partitions.contains_key(&partition.place)
-        };
-        for partition in self.partitions.values_mut().filter(is_missed) {
-            let question = partition.doubt();
-            question.into_iter().for_each(|question| self.reader.scout.ask(&partition.place, question));
-        }
     }
 
     /// Nobody waits for a partition that several surveys did not find: its topic was deleted.

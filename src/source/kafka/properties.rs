@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, KafkaResult};
 
@@ -102,6 +103,18 @@ pub(super) fn consumer(config: &KafkaConfig, partitions: usize) -> ClientConfig 
     properties
 }
 
+/// [`consumer`] that also says when a topic's id changes, which stands in librdkafka's debug log alone.
+pub(super) fn member(config: &KafkaConfig, partitions: usize) -> ClientConfig {
+    const TELLS_OF_IDS: &str = "metadata";
+    let mut properties = consumer(config, partitions);
+    let debug = match properties.get("debug") {
+        Some(users) => format!("{users},{TELLS_OF_IDS}"),
+        None => TELLS_OF_IDS.to_owned(),
+    };
+    properties.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
+    properties
+}
+
 /// Sets what nobody may change.
 fn fix(properties: &mut ClientConfig, config: &KafkaConfig) {
     let fixed = [
@@ -194,6 +207,18 @@ mod tests {
         assert!(problems(&bad)[0].contains("`^spans(`"));
         let none = KafkaConfig { topics: Vec::new(), ..KafkaConfig::default() };
         assert!(problems(&none)[0].contains("name at least one topic"));
+    }
+
+    #[test]
+    fn a_member_tells_of_ids_whatever_else_the_user_wants_to_be_told() {
+        for (config, expected) in
+            [(KafkaConfig::default(), "metadata"), (with("debug", "cgrp,fetch"), "cgrp,fetch,metadata")]
+        {
+            let member = member(&config, 1);
+            assert_eq!(member.get("debug"), Some(expected));
+            assert!(matches!(member.log_level, RDKafkaLogLevel::Debug), "{expected}");
+        }
+        assert_eq!(scout(&KafkaConfig::default()).get("debug"), None, "it asks every ten seconds");
     }
 
     #[test]

@@ -11,12 +11,14 @@ use super::Plan;
 use super::context::Signals;
 use super::health::Condition;
 use super::outbox::Outboxes;
+use super::partition::Past;
 use super::place::{Inputs, Place, Positions};
 use super::scout::{self, Answer, ScoutLine};
 use super::session::{Ending, Session};
 use super::shutdown::Shutdown;
 use super::survey::Survey;
 use crate::config::{KafkaConfig, LaneMode};
+use crate::model::InputId;
 use crate::telemetry::Telemetry;
 
 /// The longest time without a look at the token and at the group's queue.
@@ -35,6 +37,8 @@ pub(super) struct Reader {
     pub(super) outboxes: Outboxes,
     pub(super) inputs: Inputs,
     pub(super) positions: Positions,
+    /// Partitions that the group lost with us, until it hands out anew: the status keeps them.
+    pub(super) lost: BTreeMap<InputId, Past>,
     pub(super) survey: Option<Survey>,
     /// Partitions that merged lanes wait for: all there were at the first assignment, and all that were ever assigned.
     pub(super) required: BTreeMap<Place, Required>,
@@ -80,6 +84,7 @@ impl Reader {
             outboxes,
             inputs: Inputs::default(),
             positions: plan.positions,
+            lost: BTreeMap::new(),
             survey: None,
             required: BTreeMap::new(),
             refusal: None,

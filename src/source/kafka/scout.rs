@@ -41,6 +41,8 @@ pub(super) enum Question {
     Start,
     /// Whether the log is still the one that was read up to `position`, where nothing was later than `newest`.
     Identity { position: i64, newest: LogMillis },
+    /// Where the log begins that took the place of the one that was read.
+    Beginning,
     /// Where the log begins and ends.
     Bounds,
     /// Where the log ends; not asked again when it is not answered.
@@ -56,6 +58,8 @@ pub(super) enum Answer {
     Start { place: Place, offset: i64, end: i64, since: Option<LogMillis> },
     /// Where the log begins that took the place of the one that was read; `None` where it is the same.
     Identity { place: Place, another: Option<i64> },
+    /// Where that other log begins.
+    Beginning { place: Place, first: i64 },
     /// The first offset that is there, and the end.
     Bounds { place: Place, first: i64, end: i64 },
     /// The end alone.
@@ -179,7 +183,7 @@ impl Scout {
         };
         // Ends come before times: a record that is written in between is then behind the end, or found by its time.
         let ends = self.offsets(&at(END, &[Question::Start, Question::Bounds, Question::End]));
-        let first = self.offsets(&at(FIRST, &[Question::Bounds]));
+        let first = self.offsets(&at(FIRST, &[Question::Bounds, Question::Beginning]));
         let since = match self.start {
             Start::Latest => Some(now_millis()),
             Start::Earliest => None,
@@ -190,6 +194,7 @@ impl Scout {
             Start::Latest => ends.clone(),
             _ => self.offsets(&at(since.unwrap_or(FIRST), &[Question::Start])),
         };
+        let first_of = |place: &Place| first.get(place).copied().flatten();
         for (place, question) in std::mem::take(&mut self.open) {
             let end = ends.get(&place).copied().flatten();
             let answer = match (question, end) {
@@ -197,11 +202,12 @@ impl Scout {
                     // No record is as young as the time asked for: what comes next is.
                     Answer::Start { place: place.clone(), offset: offset.unwrap_or(end), end, since }
                 }),
-                (Question::Bounds, Some(end)) => first
-                    .get(&place)
-                    .copied()
-                    .flatten()
-                    .map(|first| Answer::Bounds { place: place.clone(), first, end }),
+                (Question::Beginning, _) => {
+                    first_of(&place).map(|first| Answer::Beginning { place: place.clone(), first })
+                }
+                (Question::Bounds, Some(end)) => {
+                    first_of(&place).map(|first| Answer::Bounds { place: place.clone(), first, end })
+                }
                 (Question::End, Some(end)) => Some(Answer::End { place: place.clone(), end }),
                 (Question::Identity { .. }, _) | (_, None) => None,
             };
@@ -220,12 +226,20 @@ impl Scout {
             _ => None,
         });
         let identities: BTreeMap<Place, (i64, LogMillis)> = identities.collect();
+        let places = |time: i64| identities.keys().map(|place| (place.clone(), time)).collect::<Vec<_>>();
+        // Before the times: a log that grows past the position in between is told by its end, or by its records.
+        let ends = self.offsets(&places(END));
         let times = identities.iter().map(|(place, (_, newest))| (place.clone(), newest.saturating_add(1)));
         let later = self.offsets(&times.collect::<Vec<_>>());
-        let places = identities.keys().map(|place| (place.clone(), FIRST));
-        let first = self.offsets(&places.collect::<Vec<_>>());
+        let first = self.offsets(&places(FIRST));
         for (place, (position, newest)) in identities {
             let (Some(later), Some(Some(first))) = (later.get(&place), first.get(&place)) else { continue };
+            let Some(Some(end)) = ends.get(&place) else { continue };
+            if *end < position {
+                self.open.remove(&place);
+                self.tell(Answer::Bounds { place, first: *first, end: *end });
+                continue;
+            }
             let another = match later.filter(|later| *later < position) {
                 None => Ok(false),
                 Some(later) => {

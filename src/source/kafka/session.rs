@@ -91,7 +91,7 @@ impl<'a> Session<'a> {
     /// Joins the group.
     pub(super) fn open(reader: &'a mut Reader) -> Result<Session<'a>, String> {
         let known = reader.survey.as_ref().map_or(1, |survey| survey.partitions.len());
-        let config = properties::consumer(&reader.config, known);
+        let config = properties::member(&reader.config, known);
         reader.signals.forget_rebalances();
         let consumer: BaseConsumer<Context> = config
             .create_with_context(Context::new(reader.signals.clone()))
@@ -121,7 +121,7 @@ impl<'a> Session<'a> {
         }
         // A worker that is left learns that nothing more comes of these inputs, should another session follow.
         let all: Vec<Place> = self.partitions.values().map(|partition| partition.place.clone()).collect();
-        self.revoke(&all);
+        self.revoke(&all, matches!(ending, Ending::Fatal(_)));
         self.consumer.context().close();
         leave(self.consumer);
         ending
@@ -134,6 +134,7 @@ impl<'a> Session<'a> {
                 return Ending::Fatal(problem);
             }
             self.serve_rebalances();
+            self.serve_made_anew();
             self.serve_answers();
             self.place();
             let Ok(has_moved) = self.move_on() else { return Ending::Abandoned };
@@ -258,10 +259,22 @@ impl<'a> Session<'a> {
     /// Reads a batch; true if there was one.
     fn read(&mut self, input: InputId, limit: LogMillis) -> bool {
         let Some(partition) = self.partitions.get_mut(&input) else { return false };
+        let before = (partition.position, partition.newest);
         let (batch, met) = partition.read(limit, now_millis());
-        if met == Met::Hole {
-            partition.stage = Stage::AwaitsBounds;
-            self.reader.scout.ask(&partition.place, Question::Bounds);
+        self.serve_made_anew();
+        let Some(partition) = self.partitions.get_mut(&input) else { return false };
+        if partition.stage == Stage::AwaitsBeginning {
+            // Some of these records may be the other log's.
+            (partition.position, partition.newest) = before;
+            return false;
+        }
+        match met {
+            Met::Nothing => {}
+            Met::Hole => {
+                partition.stage = Stage::AwaitsBounds;
+                self.reader.scout.ask(&partition.place, Question::Bounds);
+            }
+            Met::Missing => self.doubt(input),
         }
         if batch.records.is_empty() {
             return false;

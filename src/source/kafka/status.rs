@@ -47,7 +47,7 @@ impl Session<'_> {
                 status.log_time = partition.log_time;
                 status.is_standing = partition.is_standing(now, leaderless_after);
                 status.problem = problem(partition, now, leaderless_after);
-                status.lost_offsets = partition.lost_offsets;
+                status.lost_offsets = partition.past.lost_offsets;
             });
         }
         let tally = self.tally();
@@ -106,7 +106,7 @@ fn problem(partition: &Partition, now: Instant, leaderless_after: Duration) -> O
     }
     let silent = partition.unheard_since.map(|since| now.duration_since(since));
     let Some(silent) = silent.filter(|silent| *silent >= WORTH_A_WORD) else {
-        return partition.scar.clone();
+        return partition.past.scar.clone();
     };
     let who = match partition.leader.and_then(|leader| leader.broker) {
         Some(broker) => format!("its leader, broker {broker}, does not answer"),

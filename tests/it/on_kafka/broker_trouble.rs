@@ -44,6 +44,84 @@ fn counts_are_exact_after_the_broker_was_killed_under_load() {
     linchpin.await_ready();
 }
 
+/// After `session.timeout.ms` the group has lost a member that hears no broker: that must not pass for the reason.
+#[test]
+fn broker_that_goes_away_is_named_until_it_is_back_and_the_partitions_stay_in_the_status() {
+    const DAY: i64 = 24 * 60 * 60_000;
+    let mut broker = Broker::prepared();
+    broker.start();
+    let topic = broker.create_topic("away", 2, &[]);
+    let session = r#"properties = { "session.timeout.ms" = "6000" }"#;
+    let linchpin = Linchpin::serve(&config(&broker.address(), &topic, session, ""));
+    let producer = Producer::new(broker.client());
+    for (trace, ahead) in [(1, 0), (2, DAY), (3, 0)] {
+        let (log_time, value) =
+            (Some(now() as i64 / 1_000_000 + ahead), encode(&order("away", trace, now())));
+        producer.send(&topic, &Record { partition: Some(1), value, log_time, ..Record::default() });
+    }
+    producer.flush();
+    linchpin.await_records(3);
+    linchpin.await_ready();
+    let before = eventually("all is told", || {
+        let seen = shown(&linchpin)?;
+        let is_told = seen.iter().map(|it| (it.position, it.refuted)).eq([(0, 0), (3, 1)]);
+        if is_told { Ok(seen) } else { Err(format!("{seen:?}")) }
+    });
+
+    broker.kill();
+    let reason = linchpin.await_unready(&["no broker answers"]);
+    assert!(reason.contains(&broker.address()), "{reason}");
+    eventually("the group has lost it", || {
+        let status = linchpin.json("/api/v1/status")?;
+        let problem = status["connection"]["problem"].as_str().unwrap_or_default();
+        assert!(problem.contains("no broker answers"), "{problem}");
+        assert_eq!(shown(&linchpin)?, before, "the status keeps the partitions");
+        match status["connection"]["partitions_assigned"].as_u64() {
+            Some(0) => Ok(()),
+            assigned => Err(format!("{assigned:?}")),
+        }
+    });
+    let notes = linchpin.notes("window=15m").unwrap().join("\n");
+    assert!(notes.contains("no broker answers"), "{notes}");
+
+    broker.start();
+    producer.send(
+        &topic,
+        &Record { partition: Some(1), value: encode(&order("away", 4, now())), ..Record::default() },
+    );
+    producer.flush();
+    linchpin.await_records(4);
+    linchpin.await_ready();
+    eventually("it is as before, and one record further", || {
+        let seen = shown(&linchpin)?;
+        let is_told = seen.iter().map(|it| (it.position, it.refuted)).eq([(0, 0), (4, 1)]);
+        if is_told { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    let status = linchpin.json("/api/v1/status").unwrap();
+    let (hints, log) = (status["hints"].to_string(), linchpin.log());
+    assert!(hints.contains(&format!("{topic}/1")), "the hint names the partition: {hints}");
+    assert!(!log.contains("more members than partitions"), "{log}");
+}
+
+/// What the status shows of a partition.
+#[derive(Debug, PartialEq)]
+struct Shown {
+    name: String,
+    position: u64,
+    refuted: u64,
+}
+
+fn shown(linchpin: &Linchpin) -> Result<Vec<Shown>, String> {
+    let status = linchpin.json("/api/v1/status")?;
+    let rows = status["partitions"].as_array().ok_or("no partitions")?.iter();
+    let shown = rows.map(|row| {
+        let number = |name: &str| row[name].as_u64().ok_or_else(|| format!("no `{name}` in {row}"));
+        let name = row["name"].as_str().unwrap_or_default().to_owned();
+        Ok(Shown { name, position: number("position")?, refuted: number("refuted_jumps")? })
+    });
+    shown.collect()
+}
+
 #[test]
 fn broker_that_is_away_at_the_start_is_named_and_waited_for() {
     let mut broker = Broker::prepared();

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::source::{Running, Seen, T0, config};
 use crate::support::broker::Broker;
 use crate::support::edges::edges;
-use crate::support::linchpin::Linchpin;
+use crate::support::linchpin::{self as server, Linchpin};
 use crate::support::produce::{Producer, Record};
 use crate::support::recorded::{self, Spread};
 use crate::support::sealed::{self, Reference, range};
@@ -130,6 +130,50 @@ fn a_topic_that_was_missed_and_came_back_longer_is_read_from_its_beginning() {
     running.until(&mut seen, |seen| seen.offsets.get(&0).is_some_and(|offsets| offsets.len() >= 150));
     assert_eq!((&seen.offsets[&0], &seen.holes), (&(0..150).collect(), &vec![0]));
     running.stop();
+}
+
+/// Nothing is waited for: what of it is noticed first is left to chance.
+#[test]
+fn a_topic_that_is_made_anew_at_once_is_read_from_its_beginning() {
+    let broker = Broker::shared();
+    for attempt in 0..3 {
+        let topic = broker.create_topic("at-once", 1, &[]);
+        let (running, mut seen) = running_without_topic(broker, &topic);
+        broker.create_topic_named(&topic, 1, &[]);
+        fill(broker, &topic, seconds(1_000..1_150));
+        running.until(&mut seen, |seen| seen.offsets.get(&0).is_some_and(|offsets| offsets.len() >= 150));
+        assert_eq!((&seen.offsets[&0], &seen.holes), (&(0..150).collect(), &vec![0]), "{attempt}");
+        assert_eq!(running.telemetry.counters.log_gaps.get(), 1, "{attempt}");
+        running.stop();
+    }
+}
+
+/// The process stands still meanwhile, so that neither a missing topic nor a log that is too short is ever seen.
+#[test]
+fn a_topic_that_is_made_anew_and_outgrows_the_old_position_unseen_is_read_from_its_beginning() {
+    let broker = Broker::shared();
+    let as_old = [seconds(0..100), seconds(0..50)].concat();
+    for (what, times) in
+        [("all of it is later", seconds(1_000..1_150)), ("none is later than what was read", as_old)]
+    {
+        let topic = broker.create_topic("unseen", 1, &[]);
+        fill(broker, &topic, seconds(0..100));
+        // The group does not miss it.
+        let session = r#"properties = { "session.timeout.ms" = "120000" }"#;
+        let linchpin = Linchpin::serve(&server::config(&broker.address(), &topic, session, ""));
+        linchpin.await_records(100);
+        linchpin.signal("STOP");
+        broker.delete_topic(&topic);
+        broker.create_topic_named(&topic, 1, &[]);
+        fill(broker, &topic, times);
+        linchpin.signal("CONT");
+
+        linchpin.await_records(250);
+        linchpin.await_ready();
+        let counters = ["records", "log_gaps"].map(|name| linchpin.counter(name).unwrap());
+        assert_eq!(counters, [250, 1], "{what}");
+        assert!(linchpin.log().contains("its log was made anew"), "{what}: {}", linchpin.log());
+    }
 }
 
 /// The whole way: what is in the new log is in the graph, and the answers name the gap.
