@@ -209,6 +209,16 @@ impl LaneWriter {
         }
     }
 
+    /// True where the spans of these facts would be kept if they were counted now; if not, they would not be later.
+    pub fn would_keep(&mut self, lane: LaneId, facts: &Facts) -> bool {
+        if !self.is_counted(lane, facts) {
+            return false;
+        }
+        let (open, none) = (self.live.open.get(&(lane, facts.minute)), Bucket::default());
+        let settled = open.as_ref().map_or(&none, |open| &open.settled);
+        settled.would_keep(facts, &self.live.caps, &mut self.hashes)
+    }
+
     /// Shows the facts of a session that is quiet but not closed.
     pub fn show(&mut self, lane: LaneId, facts: &Facts) {
         if self.is_counted(lane, facts) {

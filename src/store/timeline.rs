@@ -205,7 +205,7 @@ impl Reader {
     fn add(&mut self, history: &History, plan: Plan) -> Result<bool, StoreError> {
         for planned in plan.blocks {
             let added = history.with(planned, |frame| {
-                frame.add_to(&mut self.bucket, &mut self.hashes)?;
+                frame.add_without_spans_to(&mut self.bucket, &mut self.hashes)?;
                 Ok(frame.header.marks)
             })?;
             let Some(marks) = added else { return Ok(false) };

@@ -21,11 +21,7 @@ fn an_answer_as_of_an_instant_is_the_same_for_ever() {
             reference.sealed_by
         ),
         format!("flows?{}&as_of={}", reference.range(), reference.sealed_by),
-        format!(
-            "critical-paths/shared?{}&as_of={}&min_requests=1",
-            reference.range(),
-            reference.sealed_by
-        ),
+        format!("critical-paths/shared?{}&as_of={}&min_requests=1", reference.range(), reference.sealed_by),
     ];
     let first = Linchpin::serve_on(&reference.config(""), store.path());
     first.await_sealed(&reference.sealed_by);
