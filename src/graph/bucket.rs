@@ -14,10 +14,11 @@ use super::places::{Fold, Places};
 use super::stats::{
     EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Sign, Totals,
 };
+use super::traces::KeptTrace;
 use crate::analyze::{Facts, FlowRequest};
 use crate::config::Config;
 use crate::lane::{Gap, Inputs};
-use crate::model::{FastMap, NodeId, Symbol, stable_hash};
+use crate::model::{FastMap, NodeId, Symbol, TraceId, stable_hash};
 
 /// How much of a minute is kept apart; the rest is `other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,6 +188,17 @@ impl Bucket {
         sign.apply(&mut totals.duplicates, facts.duplicates);
         sign.apply(&mut totals.cut_traces, u64::from(facts.is_cut));
         sign.apply(&mut totals.clamped, u64::from(facts.is_clamped));
+    }
+
+    /// The traces that flows keep with their spans, and that are wanted.
+    pub(super) fn kept_traces<'a>(
+        &'a self,
+        is_wanted: &'a dyn Fn(&FlowKey, TraceId) -> bool,
+    ) -> impl Iterator<Item = &'a KeptTrace> {
+        self.flows.iter().flat_map(move |(key, stats)| {
+            let kept = stats.traces.sample().iter().filter(|kept| kept.spans.is_some());
+            kept.filter(move |kept| is_wanted(key, kept.trace))
+        })
     }
 
     /// True where a flow of these facts, that are to be added, would keep their trace's spans.

@@ -11,10 +11,11 @@ use dashmap::DashMap;
 
 use super::bucket::{Bucket, Caps};
 use super::hashes::Hashes;
-use super::stats::Sign;
+use super::stats::{FlowKey, Sign};
+use super::traces::KeptTrace;
 use crate::analyze::Facts;
 use crate::config::Config;
-use crate::model::{Minute, Symbols};
+use crate::model::{Minute, Symbols, TraceId};
 
 /// A lane by number.
 pub type LaneId = u32;
@@ -149,6 +150,27 @@ impl LiveGraph {
             bucket.add(&open.settled, hashes);
             bucket.add(&open.shown, hashes);
         }
+    }
+
+    /// The traces kept in what is not sealed of the minutes from `from` to before `to` that are wanted.
+    pub fn kept_traces(
+        &self,
+        from: Minute,
+        to: Minute,
+        is_wanted: &dyn Fn(&FlowKey, TraceId) -> bool,
+    ) -> Vec<KeptTrace> {
+        let mut found = Vec::new();
+        for key in self.open_keys(from, to) {
+            let Some(open) = self.open.get(&key) else { continue };
+            found.extend(
+                open.settled.kept_traces(is_wanted).chain(open.shown.kept_traces(is_wanted)).cloned(),
+            );
+        }
+        // Minutes move from the open to the final ones, so one of both has them.
+        let finals = self.finals();
+        let finals = finals.iter().filter(|((_, minute), _)| (from..to).contains(minute));
+        found.extend(finals.flat_map(|(_, bucket)| bucket.kept_traces(is_wanted)).cloned());
+        found
     }
 
     /// The minutes that are final and not sealed; while this is held none of them moves.
