@@ -1,6 +1,6 @@
 //! What is known of one trace after analysis: integers and numbers of symbols, ready to be added up.
 
-use crate::model::{Minute, NodeId, Protocol, Sampling, Symbol, TraceId, UnixNanos};
+use crate::model::{Minute, NodeId, Protocol, Sampling, Span, Symbol, TraceId, UnixNanos};
 
 /// How a call was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,4 +169,26 @@ pub struct Facts {
     pub flows: Vec<FlowRequest>,
     /// By service (its node at service level).
     pub tallies: Vec<(NodeId, Tally)>,
+    /// The distinct spans, where a flow may keep them as an example: a request has a path, and there are not too many.
+    pub spans: Vec<Span>,
+}
+
+impl Facts {
+    /// Most spans, with their links, of a trace that a flow may keep: a minute must not grow by one request.
+    pub const MAX_KEPT_SPANS: usize = 1_000;
+
+    /// Gives them their spans, of which [`Facts::spans`] may have been taken before.
+    pub fn give_spans(&mut self, spans: Vec<Span>) {
+        if Facts::may_keep(&self.flows, &spans) {
+            self.spans = spans;
+        }
+    }
+
+    /// True where these spans may be kept.
+    pub(super) fn may_keep(flows: &[FlowRequest], spans: &[Span]) -> bool {
+        let links = |span: &Span| span.links.as_ref().map_or(0, |links| links.same_trace.len());
+        spans.len() <= Facts::MAX_KEPT_SPANS
+            && flows.iter().any(|request| request.path.is_some())
+            && spans.iter().map(|span| 1 + links(span)).sum::<usize>() <= Facts::MAX_KEPT_SPANS
+    }
 }

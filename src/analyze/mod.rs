@@ -110,6 +110,7 @@ impl Analyzer {
             calls: seen.into_iter().map(|seen| seen.call).collect(),
             joined,
             visits: self.visits(&tree),
+            spans: if Facts::may_keep(&flows, &tree.spans) { tree.spans } else { Vec::new() },
             flows,
             tallies,
         };
@@ -118,6 +119,11 @@ impl Analyzer {
             call.start = call.start.clamp(scope.earliest, scope.latest_call);
         }
         facts
+    }
+
+    /// The spans of a trace as [`Facts::spans`] has them.
+    pub fn distinct(&mut self, spans: Vec<Span>) -> Vec<Span> {
+        tree::merge_duplicates(spans, &mut self.names).0
     }
 
     /// The critical path of one trace, the earliest root's where it has several; `None` for no spans.

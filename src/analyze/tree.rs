@@ -133,7 +133,7 @@ fn hop_between(parent: &Span, child: &Span, names: &mut Names) -> Hop {
 /// LINK-DUPLICATE: of equal (id, side) the one that ends last stays, of equal ends the smallest.
 ///
 /// Leaves the spans sorted by (id, side), so ids are found by bisection.
-fn merge_duplicates(mut spans: Vec<Span>, names: &mut Names) -> (Vec<Span>, u64) {
+pub(super) fn merge_duplicates(mut spans: Vec<Span>, names: &mut Names) -> (Vec<Span>, u64) {
     let before = spans.len();
     spans.sort_unstable_by_key(|span| (span.id, side(span)));
     spans.dedup_by(|next, kept| {

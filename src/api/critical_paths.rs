@@ -20,7 +20,7 @@ use crate::export::shared_paths::{self, SharedPathsDocument};
 use crate::export::text::TextOptions;
 
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What the flows share on their critical paths, the most shared first.
 #[utoipa::path(

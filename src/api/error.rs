@@ -69,7 +69,11 @@ impl ApiError {
             ApiError::Query(
                 QueryError::RolledUp { .. } | QueryError::NotKept { .. } | QueryError::Damaged { .. },
             ) => StatusCode::GONE,
-            ApiError::Query(QueryError::UnknownFocus { .. } | QueryError::UnknownFlow { .. })
+            ApiError::Query(
+                QueryError::UnknownFocus { .. }
+                | QueryError::UnknownFlow { .. }
+                | QueryError::UnknownTrace { .. },
+            )
             | ApiError::UnknownEndpoint { .. } => StatusCode::NOT_FOUND,
             ApiError::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
@@ -86,6 +90,7 @@ impl ApiError {
             ApiError::Query(QueryError::EmptyRange { .. }) => "empty_range",
             ApiError::Query(QueryError::UnknownFocus { .. }) => "unknown_focus",
             ApiError::Query(QueryError::UnknownFlow { .. }) => "unknown_flow",
+            ApiError::Query(QueryError::UnknownTrace { .. }) => "unknown_trace",
             ApiError::Query(QueryError::BeyondAsOf { .. }) => "beyond_as_of",
             ApiError::Query(QueryError::NotSealed { .. }) => "not_sealed",
             ApiError::Query(QueryError::RolledUp { .. }) => "rolled_up",

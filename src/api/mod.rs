@@ -20,6 +20,7 @@ mod readiness;
 mod router;
 mod state;
 mod status;
+mod traces;
 mod words;
 
 #[cfg(test)]

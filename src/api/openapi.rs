@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use super::conditional::{self, Keep};
 use super::error::ApiError;
 use super::graph::{JSON, to_json};
-use super::{critical_paths, flows, graph, health, metrics, page, status};
+use super::{critical_paths, flows, graph, health, metrics, page, status, traces};
 
 /// All endpoints; a test compares them with the router.
 #[derive(OpenApi)]
@@ -27,6 +27,7 @@ use super::{critical_paths, flows, graph, health, metrics, page, status};
         critical_paths::of_flow,
         critical_paths::shared,
         critical_paths::river,
+        traces::trace,
         status::status,
         openapi,
         health::healthz,
@@ -55,6 +56,7 @@ pub(super) fn example(name: &str) -> Value {
         "graph" => include_str!("examples/graph.json"),
         "shared_paths" => include_str!("examples/shared_paths.json"),
         "flow_profile" => include_str!("examples/flow_profile.json"),
+        "critical_path" => include_str!("examples/critical_path.json"),
         "flows" => include_str!("examples/flows.json"),
         "status" => include_str!("examples/status.json"),
         "ready" => include_str!("examples/ready.json"),

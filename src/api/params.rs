@@ -17,7 +17,8 @@ use utoipa::IntoParams;
 use self::names::{check_names, names, read};
 pub use self::paths::parse_path_query;
 pub(super) use self::paths::{
-    FlowFormatParams, PathFormat, PathParams, SharedFormatParams, SharedParams, flow_path_query, shared_query,
+    FlowFormatParams, PathFormat, PathParams, SharedFormatParams, SharedParams, TraceFormatParams,
+    flow_path_query, shared_query, trace_query,
 };
 use super::error::{ApiError, excerpt};
 use super::instant::{parse_instant, parse_window};

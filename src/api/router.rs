@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::error::{ApiError, excerpt};
 use super::state::AppState;
-use super::{critical_paths, flows, graph, health, metrics, openapi, page, status};
+use super::{critical_paths, flows, graph, health, metrics, openapi, page, status, traces};
 
 /// An answer that takes longer is not waited for.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ pub async fn serve(
 }
 
 /// Every path with its handler; `/openapi.json` describes the same ones.
-pub(super) fn endpoints() -> [(&'static str, MethodRouter<AppState>); 14] {
+pub(super) fn endpoints() -> [(&'static str, MethodRouter<AppState>); 15] {
     [
         ("/", get(page::page)),
         ("/api/v1/graph", get(graph::graph)),
@@ -55,6 +55,7 @@ pub(super) fn endpoints() -> [(&'static str, MethodRouter<AppState>); 14] {
         ("/api/v1/flows/{id}/critical-path", get(critical_paths::of_flow)),
         ("/api/v1/critical-paths/shared", get(critical_paths::shared)),
         ("/api/v1/critical-paths/river.svg", get(critical_paths::river)),
+        ("/api/v1/traces/{id}", get(traces::trace)),
         ("/api/v1/status", get(status::status)),
         ("/openapi.json", get(openapi::openapi)),
         ("/healthz", get(health::healthz)),

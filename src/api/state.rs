@@ -13,11 +13,12 @@ use super::error::ApiError;
 use super::readiness::{Observation, Readiness, ReadinessDocument};
 use super::status::GraphStatus;
 use crate::config::LaneMode;
+use crate::export::critical_path::CriticalPathDocument;
 use crate::export::document::{FlowsDocument, GraphDocument};
 use crate::export::flow_profile::FlowProfileDocument;
 use crate::export::river::RiverDocument;
 use crate::export::shared_paths::SharedPathsDocument;
-use crate::model::LogMillis;
+use crate::model::{LogMillis, TraceId};
 use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::telemetry::Telemetry;
 
@@ -41,6 +42,8 @@ pub trait Answers: Send + Sync + 'static {
     fn shared_paths(&self, query: &PathQuery) -> Result<(SharedPathsDocument, RiverDocument), QueryError>;
     /// Where the requests of one flow wait.
     fn flow_path(&self, flow: &str, query: &PathQuery) -> Result<FlowProfileDocument, QueryError>;
+    /// The critical path of a trace that a flow keeps.
+    fn trace(&self, trace: TraceId, query: &FlowQuery) -> Result<CriticalPathDocument, QueryError>;
     /// Size and gaps of the graph; asked for at most twice a second.
     fn status(&self) -> GraphStatus;
 }

@@ -18,11 +18,13 @@ use super::openapi::{Description, example};
 use super::router::endpoints;
 use super::*;
 use crate::config::LaneMode;
+use crate::export::critical_path::CriticalPathDocument;
+use crate::export::critical_path::tests::price;
 use crate::export::document::{FlowsDocument, GraphDocument};
 use crate::export::flow_profile::FlowProfileDocument;
 use crate::export::river::RiverDocument;
 use crate::export::shared_paths::SharedPathsDocument;
-use crate::model::Minute;
+use crate::model::{Minute, TraceId};
 use crate::query::{FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::telemetry::{Reason, Telemetry};
 
@@ -67,6 +69,13 @@ impl Answers for Fixed {
                 Ok(serde_json::from_value(example("flow_profile")).unwrap())
             }
             flow => Err(QueryError::UnknownFlow { flow: flow.into(), hint: String::new() }),
+        }
+    }
+
+    fn trace(&self, trace: TraceId, _query: &FlowQuery) -> Result<CriticalPathDocument, QueryError> {
+        match trace {
+            TraceId(0xabc) => Ok(price()),
+            trace => Err(QueryError::UnknownTrace { trace, hint: "a flow keeps a few".into() }),
         }
     }
 
@@ -484,7 +493,7 @@ async fn real_answers_fit_the_described_schemas() {
         }
     });
     for (path, schema) in cases {
-        let path = path.replace("{id}", &encoded_flow());
+        let path = path.replace("/traces/{id}", "/traces/abc").replace("{id}", &encoded_flow());
         let answer = json(get(&app, &path).await).await;
         let validator = jsonschema::validator_for(&schema).unwrap();
         assert!(validator.is_valid(&answer), "{path}: {answer}");
@@ -525,5 +534,24 @@ async fn the_page_is_alone_and_safe() {
     for (path, _) in endpoints().into_iter().filter(|(path, _)| *path != "/" && !path.contains('{')) {
         let link = format!("href=\"{}\"", path.trim_start_matches('/'));
         assert!(page.contains(&link), "the page does not link to {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_trace_is_opened_as_json_and_as_a_timeline() {
+    let app = app();
+    let answer = json(get(&app, "/api/v1/traces/0ABC").await).await;
+    assert_eq!(answer, example("critical_path"));
+    let response = get(&app, "/api/v1/traces/abc?format=text&window=all").await;
+    assert_eq!(header_of(&response, header::CONTENT_TYPE), "text/plain; charset=utf-8");
+    assert!(text(response).await.starts_with("critical path of trace 00000000000000000000000000000abc"));
+    for (path, status, code) in [
+        ("/api/v1/traces/abd", StatusCode::NOT_FOUND, "unknown_trace"),
+        ("/api/v1/traces/checkout", StatusCode::BAD_REQUEST, "invalid_parameter"),
+        ("/api/v1/traces/abc?level=service", StatusCode::BAD_REQUEST, "unknown_parameter"),
+    ] {
+        let response = get(&app, path).await;
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(json(response).await["error"]["code"], code, "{path}");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::now_nanos;
 use super::pipeline::Shared;
 use crate::api::{Answers, GraphStatus, LimitedBy, MissingRow, StoreStatus};
+use crate::export::critical_path::{CriticalPathDocument, critical_path_document};
 use crate::export::document::{FlowsDocument, GraphDocument};
 use crate::export::flow_profile::{FlowProfileDocument, flow_profile_document};
 use crate::export::river::RiverDocument;
@@ -12,7 +13,7 @@ use crate::export::shared_paths::SharedPathsDocument;
 use crate::export::{Freshness, flows_document, graph_document, path_scope, shared_documents};
 use crate::graph::sealed::Width;
 use crate::model::time::{NANOS_PER_MILLI, rfc3339};
-use crate::model::{Minute, NodeId};
+use crate::model::{Minute, NodeId, TraceId};
 use crate::query::{self, FlowQuery, GraphQuery, PathQuery, QueryError};
 use crate::store::HistorySize;
 
@@ -106,6 +107,12 @@ impl Answers for LiveAnswers {
         let shared = &self.shared;
         let answer = query::flow_path(&shared.timeline, flow, query, &shared.config.shared, now_nanos())?;
         Ok(flow_profile_document(&answer.paths, path_scope(&answer, &self.freshness())))
+    }
+
+    fn trace(&self, trace: TraceId, query: &FlowQuery) -> Result<CriticalPathDocument, QueryError> {
+        let shared = &self.shared;
+        let answer = query::trace(&shared.timeline, trace, query, &shared.config, now_nanos())?;
+        Ok(critical_path_document(answer.trace, &answer.path, shared.symbols()))
     }
 
     fn status(&self) -> GraphStatus {

@@ -226,6 +226,9 @@ sections! {
         /// below the nearest one that is kept.
         /// A flow usually has some dozens; 512 bound what one that calls everything can cost.
         facts max_paths: usize = 512, between(1, 100_000);
+        /// Whole traces of one flow that are kept per minute, to be opened.
+        /// 8 show how requests differ; a span takes some 20 bytes of a minute, so 100 flows of 30 spans take half a megabyte.
+        facts max_traces: usize = 8, between(0, 128);
     }
 
     /// What counts as a critical path that flows share.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::*;
 use crate::analyze::Evidence;
-use crate::graph::{EdgeStats, Exemplars, Histogram, Totals};
+use crate::graph::{EdgeStats, Exemplars, FlowStats, Histogram, Totals};
 use crate::lane::Dropped;
 use crate::model::time::rfc3339;
 use crate::model::{Minute, UnixNanos, WEIGHT_ONE};
@@ -219,8 +219,16 @@ fn flow(entry: &FlowEntry) -> FlowDocument {
             .iter()
             .map(|(node, requests)| TouchDocument { node: node.clone(), requests: *requests })
             .collect(),
-        exemplars: exemplars(&entry.stats.exemplars),
+        exemplars: flow_exemplars(&entry.stats),
     }
+}
+
+/// The traces that can be opened; where none is kept, some others of its requests.
+fn flow_exemplars(stats: &FlowStats) -> Vec<String> {
+    let sample = stats.traces.sample();
+    let mut ids: Vec<String> = sample.iter().map(|kept| kept.trace.to_string()).collect();
+    ids.sort_unstable();
+    if ids.is_empty() { exemplars(&stats.exemplars) } else { ids }
 }
 
 /// A logical call has at least one attempt, also where its first one fell into another minute.

@@ -3,12 +3,13 @@
 //! Times are nanoseconds since 1970 in the root's clock, as decimal strings: numbers of JSON lose digits there.
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use crate::analyze::{CriticalPath, Flag, Leg, Section, SectionKind};
 use crate::model::{Symbol, Symbols, TraceId, UnixNanos};
 
 /// The critical path of one trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CriticalPathDocument {
     /// The trace, 32 hex digits.
     pub trace_id: String,
@@ -17,6 +18,7 @@ pub struct CriticalPathDocument {
     /// The response path, in the order of time; the sections tile the root's interval.
     pub sections: Vec<SectionDocument>,
     /// What to know about the path, sorted.
+    #[schema(value_type = Vec<String>)]
     pub flags: Vec<&'static str>,
     /// The path to the end of the asynchronous work that ended last, if it outlived the response; shown as text only.
     #[serde(skip)]
@@ -24,7 +26,7 @@ pub struct CriticalPathDocument {
 }
 
 /// The root of a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RootDocument {
     /// Its service.
     pub service: String,
@@ -33,7 +35,7 @@ pub struct RootDocument {
 }
 
 /// A time that the path spent in one span itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SectionDocument {
     /// The span, 16 hex digits.
     pub span_id: String,
@@ -42,12 +44,15 @@ pub struct SectionDocument {
     /// The span's operation.
     pub operation: String,
     /// `exclusive`, `gap`, `queue`, `remote` or `send`.
+    #[schema(value_type = String)]
     pub kind: &'static str,
     /// First instant.
     #[serde(serialize_with = "decimal")]
+    #[schema(value_type = String)]
     pub start_unix_nanos: UnixNanos,
     /// First instant after it.
     #[serde(serialize_with = "decimal")]
+    #[schema(value_type = String)]
     pub end_unix_nanos: UnixNanos,
     /// In an attempt that had to be repeated, or between two attempts.
     pub retry: bool,
@@ -133,7 +138,7 @@ fn flag_name(flag: Flag) -> &'static str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::export::fixture::assert_golden;
     use crate::model::{Node, NodeId, SpanId};

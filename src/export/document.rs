@@ -269,7 +269,7 @@ pub struct FlowDocument {
     pub latency_ms: LatencyDocument,
     /// What its requests touch: node id (service level) and number of requests, sorted by id.
     pub touches: Vec<TouchDocument>,
-    /// Some trace ids, sorted.
+    /// Ids of traces that can be opened (`/api/v1/traces/{id}`), sorted; where none is kept, some others of it.
     pub exemplars: Vec<String>,
 }
 

@@ -10,11 +10,11 @@ use document::*;
 use crate::analyze::Evidence;
 use crate::graph::sealed::{Damage, Frame, Header, section_name};
 use crate::graph::{
-    Bucket, EdgeStats, Exemplars, FlowPaths, FlowStats, Hashes, Histogram, NodeStats, PathContext,
-    ServiceStats, Totals,
+    Bucket, EdgeStats, Exemplars, FlowPaths, FlowStats, FlowTraces, Hashes, Histogram, KeptTrace, NodeStats,
+    PathContext, ServiceStats, Totals,
 };
 use crate::lane::{Gap, InputCounts, Position};
-use crate::model::{FastMap, Node, NodeId, Symbol, Symbols};
+use crate::model::{FastMap, Node, NodeId, Span, Symbol, Symbols};
 use crate::telemetry::Reason;
 
 const SCHEMA: &str = "linchpin.bucket/1";
@@ -146,6 +146,7 @@ impl Names<'_> {
             touches: self.touches(&stats.touches),
             exemplars: exemplars(&stats.exemplars),
             paths: (stats.paths.requests > 0).then(|| self.paths(&stats.paths)),
+            traces: self.traces(&stats.traces),
         };
         let mut flows: Vec<FlowDocument> = bucket.flows.iter().map(flow).collect();
         flows.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
@@ -172,6 +173,29 @@ impl Names<'_> {
             duration_ns_65536ths: paths.duration.to_string(),
             other_ns_65536ths: tree.other.to_string(),
             contexts: tree.contexts.into_iter().map(context).collect(),
+        }
+    }
+
+    fn traces(&self, traces: &FlowTraces) -> Option<Vec<TraceDocument>> {
+        let document = |kept: &KeptTrace| TraceDocument {
+            trace_id: kept.trace.to_string(),
+            weight_65536ths: Count(traces.sample_weight(kept)),
+            spans: kept.spans.iter().flat_map(|spans| spans.iter()).map(|span| self.span(span)).collect(),
+        };
+        let sample = traces.sample();
+        (!sample.is_empty()).then(|| sample.iter().map(document).collect())
+    }
+
+    fn span(&self, span: &Span) -> SpanDocument {
+        let resource = self.0.resources.get(span.resource.0);
+        SpanDocument {
+            span_id: span.id.to_string(),
+            parent_span_id: (!span.parent.is_none()).then(|| span.parent.to_string()),
+            service: self.text(resource.service),
+            operation: self.text(span.operation),
+            start_unix_nanos: span.start.to_string(),
+            duration_ns: Count(span.end - span.start),
+            error: span.is_error,
         }
     }
 
@@ -313,8 +337,8 @@ mod tests {
     use crate::model::Minute;
 
     /// Buckets of format 1 that were written once, and have to be readable for ever: one of before there were paths,
-    /// and one with them.
-    const VERSION_1: [(&str, bool); 2] = [("bucket-v1", false), ("bucket-v1-paths", true)];
+    /// one with them, and one that keeps traces too; each with its number of optional sections.
+    const VERSION_1: [(&str, usize); 3] = [("bucket-v1", 0), ("bucket-v1-paths", 1), ("bucket-v1-traces", 2)];
 
     fn file(name: &str) -> Vec<u8> {
         let path = format!("{}/tests/golden/{name}.bucket", env!("CARGO_MANIFEST_DIR"));
@@ -322,7 +346,7 @@ mod tests {
     }
 
     /// The contents of those files: something in every section.
-    fn version_1(has_paths: bool) -> Vec<u8> {
+    fn version_1(optional: usize) -> Vec<u8> {
         let symbols = Symbols::new(1_000);
         let minute = Minute(29_933_401);
         let live = LiveGraph::new(symbols.clone(), &Config::default());
@@ -339,7 +363,8 @@ mod tests {
                 trace: u128::from(n) << 64 | 7,
             };
             let mut facts = facts(&symbols, &row);
-            facts.flows.iter_mut().filter(|_| !has_paths).for_each(|flow| flow.path = None);
+            facts.flows.iter_mut().filter(|_| optional == 0).for_each(|flow| flow.path = None);
+            facts.spans.retain(|_| optional == 2);
             writer.record(0, &facts);
         }
         writer.finish(0, 0, minute);
@@ -382,11 +407,12 @@ mod tests {
 
     #[test]
     fn a_bucket_of_format_1_stays_readable_for_ever() {
-        for (name, has_paths) in VERSION_1 {
+        for (name, optional) in VERSION_1 {
             let bytes = file(name);
             let frame = Frame::open(&bytes).unwrap();
             assert!(frame.is_digest_right());
-            assert_eq!(frame.sections().any(|(id, _)| section_name(id) == Some("paths")), has_paths);
+            let is_optional = |id| matches!(section_name(id), Some("paths" | "traces"));
+            assert_eq!(frame.sections().filter(|(id, _)| is_optional(*id)).count(), optional);
             let json = to_json(&frame, true).unwrap();
             assert_golden(&format!("tests/golden/{name}.json"), &format!("{json}\n"));
             assert_eq!(to_json(&frame, false).unwrap().lines().count(), 1);
@@ -396,8 +422,8 @@ mod tests {
     /// To be removed, with `version_1`, once the format has a second version.
     #[test]
     fn format_1_is_written_as_ever() {
-        for (name, has_paths) in VERSION_1 {
-            let bytes = version_1(has_paths);
+        for (name, optional) in VERSION_1 {
+            let bytes = version_1(optional);
             assert_eq!(Frame::open(&bytes).unwrap().sealed_again().as_ref(), Ok(&bytes));
             assert!(bytes == file(name), "{name}: the bytes of equal contents changed without a new version");
         }

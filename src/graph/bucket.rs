@@ -14,6 +14,7 @@ use super::places::{Fold, Places};
 use super::stats::{
     EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Sign, Totals,
 };
+use super::traces::KeptTrace;
 use crate::analyze::{Facts, FlowRequest};
 use crate::config::Config;
 use crate::lane::{Gap, Inputs};
@@ -34,6 +35,8 @@ pub struct Caps {
     pub refined_flows: usize,
     /// Chains of calls on the critical paths of one flow.
     pub paths: usize,
+    /// Whole traces of one flow.
+    pub traces: usize,
 }
 
 impl Caps {
@@ -46,6 +49,7 @@ impl Caps {
             flows: config.flows.max_flows,
             refined_flows: config.flows.max_refined,
             paths: config.flows.max_paths,
+            traces: config.flows.max_traces,
         }
     }
 
@@ -57,6 +61,7 @@ impl Caps {
         flows: usize::MAX,
         refined_flows: usize::MAX,
         paths: usize::MAX,
+        traces: usize::MAX,
     };
 }
 
@@ -128,7 +133,7 @@ impl Bucket {
             }
         }
         for request in &facts.flows {
-            self.apply_flow(sign, request, facts.trace, caps, hashes);
+            self.apply_flow(sign, request, facts, caps, hashes);
         }
         self.apply_tallies(sign, facts, caps, hashes);
     }
@@ -137,7 +142,7 @@ impl Bucket {
         &mut self,
         sign: Sign,
         request: &FlowRequest,
-        trace: TraceId,
+        facts: &Facts,
         caps: &Caps,
         hashes: &mut Hashes,
     ) {
@@ -151,9 +156,17 @@ impl Bucket {
         let refines = (request.name != request.base).then_some(request.base);
         match self.flow(key, refines, sign, caps, hashes) {
             Some(stats) => {
-                stats.apply(sign, request, &touches, trace);
+                stats.apply(sign, request, &touches, facts.trace);
                 if let Some(path) = &request.path {
                     stats.paths.apply(sign, path, caps.paths, hashes);
+                    match sign {
+                        Sign::Minus => stats.traces.take_back(facts.trace),
+                        Sign::Plus if facts.spans.is_empty() => {}
+                        Sign::Plus => {
+                            let (traces, weight) = (&mut stats.traces, path.sampling.weight());
+                            traces.offer(facts.trace, weight, &facts.spans, caps.traces, hashes);
+                        }
+                    }
                 }
             }
             None => sign.apply(&mut self.totals.other_requests, 1),
@@ -175,6 +188,28 @@ impl Bucket {
         sign.apply(&mut totals.duplicates, facts.duplicates);
         sign.apply(&mut totals.cut_traces, u64::from(facts.is_cut));
         sign.apply(&mut totals.clamped, u64::from(facts.is_clamped));
+    }
+
+    /// The traces that flows keep with their spans, and that are wanted.
+    pub(super) fn kept_traces<'a>(
+        &'a self,
+        is_wanted: &'a dyn Fn(&FlowKey, TraceId) -> bool,
+    ) -> impl Iterator<Item = &'a KeptTrace> {
+        self.flows.iter().flat_map(move |(key, stats)| {
+            let kept = stats.traces.sample().iter().filter(|kept| kept.spans.is_some());
+            kept.filter(move |kept| is_wanted(key, kept.trace))
+        })
+    }
+
+    /// True where a flow of these facts, that are to be added, would keep their trace's spans.
+    pub(super) fn would_keep(&self, facts: &Facts, caps: &Caps, hashes: &mut Hashes) -> bool {
+        facts.flows.iter().any(|request| {
+            let Some(path) = &request.path else { return false };
+            let key = FlowKey { service: hashes.service_of(request.root), name: request.name };
+            let would_keep =
+                |stats: &FlowStats| stats.traces.would_keep(facts.trace, path.sampling.weight(), caps.traces);
+            self.flows.get(&key).map_or(caps.traces > 0, would_keep)
+        })
     }
 
     /// The sums as they read: of nodes and refined flows beyond the caps as `other`.
@@ -206,7 +241,7 @@ impl Bucket {
         };
         let has_folding_nodes = self.places.is_folding();
         let is_folding = has_folding_nodes || self.refined_of.keys().any(|key| !is_kept(*key));
-        let merge = |sums: &mut FlowStats, stats: &FlowStats| sums.merge(stats, Caps::NONE.paths);
+        let merge = |sums: &mut FlowStats, stats: &FlowStats| sums.merge(stats, Caps::NONE.paths, hashes);
         let mut flows = folded(&self.flows, is_folding, merge, |key| match is_kept(key) {
             true => key,
             false => FlowKey { name: Symbol::OTHER, ..key },

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::Bucket;
 use crate::analyze::{Call, CallPath, Evidence, Facts, FlowRequest, Joined, PathPlace, Tally, Visit};
-use crate::model::{Minute, Node, NodeId, Protocol, Sampling, Symbols, TraceId};
+use crate::model::{
+    Links, Minute, Node, NodeId, NodeKind, Peer, PeerId, Protocol, Resource, ResourceId, Sampling, Span,
+    SpanId, SpanKind, Symbols, TraceId,
+};
 
 /// Service `s{n}`, operation `o{m}` of it; m = 0 is the service itself.
 fn node(symbols: &Symbols, service: u32, operation: u32) -> NodeId {
@@ -68,8 +71,51 @@ pub(crate) fn facts(symbols: &Symbols, row: &Row) -> Facts {
         }],
         tallies: vec![(node(symbols, row.caller.0, 0), tally)],
         calls: vec![call],
+        spans: spans(symbols, row),
         ..Facts::default()
     }
+}
+
+/// A request that the caller answers, and a query below it whose parent is named, missing or linked.
+fn spans(symbols: &Symbols, row: &Row) -> Vec<Span> {
+    let resource = |service: u32| {
+        let text = |text: String| symbols.intern(&text);
+        let (service, clock) = (text(format!("s{service}")), text(format!("host-{}", row.trace % 3)));
+        ResourceId(symbols.resources.intern(Resource {
+            service,
+            clock,
+            version: text("v1".into()),
+            ..Resource::default()
+        }))
+    };
+    let start = Minute(row.minute).start_nanos();
+    let root = Span {
+        id: SpanId(1 + row.trace as u64),
+        start,
+        end: start + row.nanos,
+        resource: resource(row.caller.0),
+        operation: symbols.intern(&format!("o{}", row.caller.1)),
+        request: symbols.intern("base"),
+        kind: SpanKind::Server,
+        is_error: row.is_error,
+        ..Span::default()
+    };
+    let peer = Peer { kind: NodeKind::Database, name: symbols.intern("mysql/ts"), ..Peer::default() };
+    let links = Links { same_trace: vec![root.id, SpanId(7)], other_traces: 3, dropped: 1 };
+    let query = Span {
+        id: SpanId(1_000 + row.trace as u64),
+        parent: if row.trace.is_multiple_of(4) { SpanId(0xbad) } else { root.id },
+        start: start + row.nanos / 3,
+        resource: resource(row.callee.0),
+        peer: PeerId(symbols.peers.intern(peer)),
+        kind: SpanKind::Client,
+        protocol: Protocol::Database,
+        links: row.trace.is_multiple_of(5).then(|| Box::new(links)),
+        is_resend: true,
+        sampling: sampling(row),
+        ..root.clone()
+    };
+    vec![root, query]
 }
 
 /// The caller, its callee, and some node that both of them call; the times add up to those of the row.
@@ -132,6 +178,15 @@ pub(crate) fn rows() -> impl Strategy<Value = Vec<Row>> {
 
 /// All that a bucket shows, in a form that can be compared.
 pub(crate) fn shown(bucket: &Bucket) -> String {
+    let mut lines: Vec<String> =
+        bucket.flows.iter().map(|(key, stats)| format!("{key:?} {:?}", stats.traces)).collect();
+    lines.sort();
+    lines.push(shown_without_spans(bucket));
+    lines.join("\n")
+}
+
+/// The same of an answer, which has no spans of kept traces.
+pub(crate) fn shown_without_spans(bucket: &Bucket) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(bucket.edges.iter().map(|(key, stats)| format!("{key:?} {stats:?}")));
     lines.extend(bucket.joined.iter().map(|(key, stats)| format!("{key:?} {stats:?}")));
@@ -145,6 +200,10 @@ pub(crate) fn shown(bucket: &Bucket) -> String {
         let paths = &stats.paths;
         let numbers = (paths.requests, paths.weight, paths.weight_squares, paths.duration, paths.tree());
         lines.push(format!("{key:?} {numbers:?}"));
+    }
+    for (key, stats) in &bucket.flows {
+        let kept = stats.traces.sample().iter().map(|kept| (kept.trace, stats.traces.sample_weight(kept)));
+        lines.push(format!("{key:?} {:?}", kept.collect::<Vec<_>>()));
     }
     for (key, stats) in &bucket.services {
         let mut versions: Vec<_> = stats.versions.iter().collect();

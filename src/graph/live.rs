@@ -11,10 +11,11 @@ use dashmap::DashMap;
 
 use super::bucket::{Bucket, Caps};
 use super::hashes::Hashes;
-use super::stats::Sign;
+use super::stats::{FlowKey, Sign};
+use super::traces::KeptTrace;
 use crate::analyze::Facts;
 use crate::config::Config;
-use crate::model::{Minute, Symbols};
+use crate::model::{Minute, Symbols, TraceId};
 
 /// A lane by number.
 pub type LaneId = u32;
@@ -151,6 +152,27 @@ impl LiveGraph {
         }
     }
 
+    /// The traces kept in what is not sealed of the minutes from `from` to before `to` that are wanted.
+    pub fn kept_traces(
+        &self,
+        from: Minute,
+        to: Minute,
+        is_wanted: &dyn Fn(&FlowKey, TraceId) -> bool,
+    ) -> Vec<KeptTrace> {
+        let mut found = Vec::new();
+        for key in self.open_keys(from, to) {
+            let Some(open) = self.open.get(&key) else { continue };
+            found.extend(
+                open.settled.kept_traces(is_wanted).chain(open.shown.kept_traces(is_wanted)).cloned(),
+            );
+        }
+        // Minutes move from the open to the final ones, so one of both has them.
+        let finals = self.finals();
+        let finals = finals.iter().filter(|((_, minute), _)| (from..to).contains(minute));
+        found.extend(finals.flat_map(|(_, bucket)| bucket.kept_traces(is_wanted)).cloned());
+        found
+    }
+
     /// The minutes that are final and not sealed; while this is held none of them moves.
     pub fn finals(&self) -> RwLockReadGuard<'_, FinalMinutes> {
         self.finals.read().expect("no panic happens while the final minutes are locked")
@@ -207,6 +229,16 @@ impl LaneWriter {
             let mut open = self.live.open.entry((lane, facts.minute)).or_default();
             open.settled.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
         }
+    }
+
+    /// True where the spans of these facts would be kept if they were counted now; if not, they would not be later.
+    pub fn would_keep(&mut self, lane: LaneId, facts: &Facts) -> bool {
+        if !self.is_counted(lane, facts) {
+            return false;
+        }
+        let (open, none) = (self.live.open.get(&(lane, facts.minute)), Bucket::default());
+        let settled = open.as_ref().map_or(&none, |open| &open.settled);
+        settled.would_keep(facts, &self.live.caps, &mut self.hashes)
     }
 
     /// Shows the facts of a session that is quiet but not closed.

@@ -108,7 +108,7 @@ impl Bucket {
             self.totals.other_requests += stats.requests;
             return;
         };
-        sums.merge(stats, caps.paths);
+        sums.merge(stats, caps.paths, hashes);
         for (node, place) in stats.touches.keys().zip(touched).filter(|(node, place)| *node != place) {
             let count = stats.touches[node];
             Sign::Minus.apply(sums.touches.entry(*node).or_default(), count);

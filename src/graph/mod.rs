@@ -14,6 +14,7 @@ mod paths;
 mod places;
 pub mod sealed;
 mod stats;
+mod traces;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -28,3 +29,4 @@ pub use paths::{FlowPaths, PathContext, PathSums, PathTree};
 pub use stats::{
     EdgeKey, EdgeStats, Exemplars, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Totals,
 };
+pub use traces::{FlowTraces, KeptTrace};

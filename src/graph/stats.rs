@@ -4,8 +4,10 @@
 //! What cannot be taken back (extremes, exemplars) may then show a span of a trace that has changed since,
 //! in the live view only, and only until the trace is closed.
 
+use super::hashes::Hashes;
 use super::histogram::Histogram;
 use super::paths::FlowPaths;
+use super::traces::FlowTraces;
 use crate::analyze::{Call, Evidence, FlowRequest, Joined, Tally, Visit};
 use crate::model::{FastMap, NodeId, Protocol, Sampling, Symbol, TraceId, UnixNanos};
 
@@ -100,7 +102,7 @@ pub struct Exemplars(pub(super) Vec<TraceId>);
 impl Exemplars {
     /// Traces kept of one edge or flow.
     pub const MAX: usize = 3;
-    const SEED: u64 = 0x6578_656d_706c_6172;
+    pub(super) const SEED: u64 = 0x6578_656d_706c_6172;
 
     /// Offers a trace.
     pub fn offer(&mut self, trace: TraceId) {
@@ -269,6 +271,8 @@ pub struct FlowStats {
     pub exemplars: Exemplars,
     /// What its requests waited for.
     pub paths: FlowPaths,
+    /// Whole traces to open.
+    pub traces: FlowTraces,
 }
 
 impl FlowStats {
@@ -286,7 +290,7 @@ impl FlowStats {
     }
 
     /// Adds the requests of another flow; of both together at most `max_paths` chains of calls are kept.
-    pub(super) fn merge(&mut self, other: &FlowStats, max_paths: usize) {
+    pub(super) fn merge(&mut self, other: &FlowStats, max_paths: usize, hashes: &Hashes) {
         self.requests += other.requests;
         self.adjusted = self.adjusted.saturating_add(other.adjusted);
         self.errors += other.errors;
@@ -296,6 +300,7 @@ impl FlowStats {
         }
         self.exemplars.merge(&other.exemplars);
         self.paths.merge(&other.paths, max_paths);
+        self.traces.merge(&other.traces, hashes);
     }
 }
 

@@ -21,7 +21,7 @@ fn sum<'a>(symbols: &Arc<Symbols>, rows: impl Iterator<Item = &'a Row>, caps: &C
 const FEW_NODES: Caps = Caps { operations_per_service: 2, nodes: 3, edges: 1_000, ..Caps::NONE };
 const FEW_EDGES: Caps = Caps { edges: 5, flows: 3, refined_flows: 2, paths: 7, ..Caps::NONE };
 const FEW_OF_ALL: Caps =
-    Caps { operations_per_service: 2, nodes: 3, edges: 4, flows: 3, refined_flows: 2, paths: 5 };
+    Caps { operations_per_service: 2, nodes: 3, edges: 4, flows: 3, refined_flows: 2, paths: 5, traces: 2 };
 
 proptest! {
     #[test]

@@ -20,8 +20,8 @@ use crate::telemetry::{Reason, Telemetry};
 pub enum Event<S> {
     /// A part that is complete.
     Closed(Part),
-    /// A session that is complete, exactly as it was shown.
-    ClosedAsShown(S),
+    /// A session that is complete, exactly as it was shown, and its spans.
+    ClosedAsShown(S, Vec<Span>),
     /// What was shown is no longer true.
     Withdrawn(S),
 }
@@ -237,13 +237,16 @@ impl<S> Lane<S> {
 
     fn hand_over(
         &mut self,
-        parts: Vec<Part>,
+        mut parts: Vec<Part>,
         shown: Option<S>,
         is_as_shown: bool,
         on_event: &mut impl FnMut(Event<S>),
     ) {
         match shown {
-            Some(shown) if is_as_shown => return on_event(Event::ClosedAsShown(shown)),
+            Some(shown) if is_as_shown => {
+                let spans = parts.pop().map_or_else(Vec::new, |part| part.spans);
+                return on_event(Event::ClosedAsShown(shown, spans));
+            }
             Some(shown) => on_event(Event::Withdrawn(shown)),
             None => {}
         }

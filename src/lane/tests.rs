@@ -105,7 +105,7 @@ fn deliver(log: &[Arrival], picks: &[u32], batch: usize, now_step: u64) -> BTree
 fn collect(event: Event<Vec<Part>>, found: &mut Vec<Part>) {
     match event {
         Event::Closed(part) => found.push(part),
-        Event::ClosedAsShown(parts) => found.extend(parts),
+        Event::ClosedAsShown(parts, _) => found.extend(parts),
         Event::Withdrawn(_) => {}
     }
 }
@@ -171,7 +171,7 @@ fn a_quiet_session_is_shown_at_once_and_closed_as_shown() {
     assert_eq!(shown, [[1, 2]]);
     let mut closed = 0;
     lane.advance(9000, &mut |event| {
-        assert!(matches!(event, Event::ClosedAsShown(_)));
+        assert!(matches!(event, Event::ClosedAsShown(..)));
         closed += 1;
     });
     assert_eq!(closed, 1);

@@ -34,6 +34,14 @@ impl TraceId {
     }
 }
 
+impl TraceId {
+    /// True for the same id, and for one that may be the same: of one of them only the lower 64 bits are known.
+    pub fn may_be(self, other: TraceId) -> bool {
+        let is_short = |id: TraceId| id.0 >> 64 == 0;
+        self == other || (self.0 as u64 == other.0 as u64 && (is_short(self) || is_short(other)))
+    }
+}
+
 /// A text that is no trace id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no trace id: give 1 to 32 hex digits, a UUID or a `traceparent`")]

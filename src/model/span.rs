@@ -100,6 +100,18 @@ pub enum MessagingOperation {
     Settle = 5,
 }
 
+impl MessagingOperation {
+    /// All operations, by number.
+    pub const ALL: [MessagingOperation; 6] = [
+        MessagingOperation::None,
+        MessagingOperation::Create,
+        MessagingOperation::Send,
+        MessagingOperation::Receive,
+        MessagingOperation::Process,
+        MessagingOperation::Settle,
+    ];
+}
+
 /// Whether the parent is in another process, from bits 8 and 9 of OTLP's `flags`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -111,6 +123,11 @@ pub enum RemoteParent {
     Local = 1,
     /// The parent is in another process.
     Remote = 2,
+}
+
+impl RemoteParent {
+    /// All of them, by number.
+    pub const ALL: [RemoteParent; 3] = [RemoteParent::Unknown, RemoteParent::Local, RemoteParent::Remote];
 }
 
 /// Links to other spans. Only those into the same trace can be joined; the others are counted.

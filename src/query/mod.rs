@@ -12,6 +12,7 @@ mod rollup;
 mod select;
 pub mod shared;
 mod snapshot;
+mod traces;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use paths::{PathAnswer, flow_path, shared_paths};
 pub use request::{Direction, FlowQuery, GraphQuery, Level, PathQuery, QueryError, TimeRange};
 pub use select::select;
 pub use snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
+pub use traces::{TraceAnswer, trace};

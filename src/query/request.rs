@@ -241,6 +241,14 @@ pub enum QueryError {
         /// `; did you mean …?`, or empty.
         hint: String,
     },
+    /// No flow keeps the trace asked for.
+    #[error("no trace {trace} is kept in this range: {hint}")]
+    UnknownTrace {
+        /// As given.
+        trace: crate::model::TraceId,
+        /// Which traces there are.
+        hint: String,
+    },
     /// No node has the name of the focus.
     #[error("no node is called `{focus}` in this range{hint}")]
     UnknownFocus {

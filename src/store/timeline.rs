@@ -9,9 +9,9 @@ use super::index::Plan;
 use super::policy::Policy;
 use crate::config::Config;
 use crate::graph::sealed::{BucketKey, Marks};
-use crate::graph::{Bucket, Hashes, LiveGraph, LiveSize};
+use crate::graph::{Bucket, FlowKey, Hashes, KeptTrace, LiveGraph, LiveSize};
 use crate::lane::Ledger;
-use crate::model::{Minute, Symbols};
+use crate::model::{Minute, Symbols, TraceId};
 
 /// Everything that is known of time.
 pub struct Timeline {
@@ -163,6 +163,28 @@ impl Timeline {
         }
     }
 
+    /// The traces kept in the minutes from `from` to before `to` that are wanted, with their spans; some of them twice.
+    /// Of sealed minutes alone where `is_sealed`.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub fn kept_traces(
+        &self,
+        from: Minute,
+        to: Minute,
+        is_sealed: bool,
+        is_wanted: &dyn Fn(&FlowKey, TraceId) -> bool,
+    ) -> Result<Vec<KeptTrace>, StoreError> {
+        // What is sealed in between is seen twice, never not at all.
+        let mut found = if is_sealed { Vec::new() } else { self.live.kept_traces(from, to, is_wanted) };
+        let hashes = Hashes::new(self.live.symbols().clone());
+        for planned in self.history.plan(from.0..to.0.max(from.0))?.blocks {
+            let kept = self.history.with(planned, |frame| frame.traces(&hashes, is_wanted))?;
+            found.extend(kept.into_iter().flatten());
+        }
+        Ok(found)
+    }
+
     /// Everything before this minute is sealed, in every lane that is written; `None` while nothing is.
     pub fn sealed_to(&self) -> Option<Minute> {
         let live = self.live.sealed_to();
@@ -207,7 +229,7 @@ impl Reader {
     fn add(&mut self, history: &History, plan: Plan) -> Result<bool, StoreError> {
         for planned in plan.blocks {
             let added = history.with(planned, |frame| {
-                frame.add_to(&mut self.bucket, &mut self.hashes)?;
+                frame.add_without_spans_to(&mut self.bucket, &mut self.hashes)?;
                 Ok(frame.header.marks)
             })?;
             let Some(marks) = added else { return Ok(false) };

@@ -403,6 +403,20 @@ fn a_full_disk_behind_stdout_is_named() {
 }
 
 #[test]
+fn a_kept_trace_is_opened_as_it_is_from_its_file() {
+    let (folder, store) = store();
+    let orders = folder.path().join("orders.otlp.pb").display().to_string();
+    let of_file = command().args(["critical-paths", "--trace", "4", &orders]).output().unwrap();
+    assert_eq!(code(&of_file), 0, "{}", stderr(&of_file));
+    let range = ["--from", "2026-01-01T00:03:00Z", "--to", "2026-01-01T00:04:00Z"];
+    let of_store = linchpin(&[&["critical-paths", "--trace", "4"], &range[..]].concat(), &store);
+    assert_eq!((code(&of_store), stdout(&of_store)), (0, stdout(&of_file)), "{}", stderr(&of_store));
+    let unknown = linchpin(&["critical-paths", "--trace", "999"], &store);
+    assert_eq!(code(&unknown), 1);
+    assert_refused(&unknown, &["no trace 000000000000000000000000000003e7 is kept", "`exemplars`"]);
+}
+
+#[test]
 fn roll_ups_answer_where_their_minutes_are_gone() {
     let (_folder, store) = store();
     (0..10).for_each(|minute| std::fs::remove_file(minute_file(&store, minute)).unwrap());

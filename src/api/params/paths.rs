@@ -56,6 +56,15 @@ pub(in crate::api) struct FlowFormatParams {
     format: Option<String>,
 }
 
+/// The shape of a trace's critical path.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api) struct TraceFormatParams {
+    /// `text` is a timeline.
+    #[param(example = "json", default = "json", pattern = "^(json|text)$")]
+    format: Option<String>,
+}
+
 /// A shape of an answer about critical paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::api) enum PathFormat {
@@ -76,6 +85,7 @@ const FLOW_FORMATS: [(&str, PathFormat); 5] = [
     ("folded", PathFormat::Folded),
     ("speedscope", PathFormat::Speedscope),
 ];
+const TRACE_FORMATS: [(&str, PathFormat); 2] = [("json", PathFormat::Json), ("text", PathFormat::Text)];
 const SORTS: [(&str, Sort); 2] = [("score", Sort::Score), ("volume", Sort::Volume)];
 
 /// The question of a river, or of a list in the format that is given beside it.
@@ -109,6 +119,13 @@ pub(in crate::api) fn flow_path_query(
     check_names(uri, &known)?;
     let format: FlowFormatParams = read(uri)?;
     Ok((path_query(uri, now)?, choice("format", &format.format, &FLOW_FORMATS)?))
+}
+
+/// Where to look for one trace, and how to answer.
+pub(in crate::api) fn trace_query(uri: &Uri, now: UnixNanos) -> Result<(FlowQuery, PathFormat), ApiError> {
+    check_names(uri, &[names::<ScopeParams>(), names::<TraceFormatParams>()].concat())?;
+    let format: TraceFormatParams = read(uri)?;
+    Ok((path_query(uri, now)?.flows, choice("format", &format.format, &TRACE_FORMATS)?))
 }
 
 /// The question in the query string of `/api/v1/critical-paths/shared`, for those who ask without HTTP.
@@ -182,6 +199,8 @@ mod tests {
             let problem = shared(query).unwrap_err();
             assert!(problem.contains(cure), "{query}: {problem}");
         }
+        let uri = "/traces/a?format=folded".parse().unwrap();
+        assert!(trace_query(&uri, NOW).unwrap_err().to_string().contains("give `json`, `text`"));
         let uri = "/flows/a/critical-path?sort=score".parse().unwrap();
         assert!(flow_path_query(&uri, NOW).unwrap_err().to_string().contains("`sort` is no parameter"));
     }

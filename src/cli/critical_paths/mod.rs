@@ -27,8 +27,9 @@ pub(super) struct Args {
     /// Where the requests of this flow wait: its id, or its name where only one flow has it.
     #[arg(long, value_name = "FLOW", conflicts_with = "trace")]
     flow: Option<String>,
-    /// What this request of the files waited for: hex digits of any case, 64 or 128 bits, a UUID or a traceparent.
-    #[arg(long, value_name = "ID", conflicts_with_all = ["server", "store"])]
+    /// What this request waited for: hex digits of any case, 64 or 128 bits, a UUID or a traceparent. Files have all
+    /// traces, a store and a server those that /api/v1/flows lists as `exemplars`.
+    #[arg(long, value_name = "ID")]
     trace: Option<TraceId>,
     /// Output format; text on a terminal, json elsewhere.
     #[arg(long, value_enum)]

@@ -1,21 +1,53 @@
 //! What one request waited for, instant by instant.
 
 use super::super::pipeline::Shared;
-use super::super::{Failure, Outcome, files, output};
+use super::super::source::{encoded, fetch, refused};
+use super::super::{Failure, Outcome, files, now_nanos, output};
 use super::{Args, Format, text_options};
 use crate::analyze::Analyzer;
+use crate::api::parse_path_query;
 use crate::export::critical_path::{CriticalPathDocument, critical_path_document, to_json};
 use crate::export::timeline::to_timeline;
 use crate::model::{FastMap, Span, TraceId};
+use crate::query;
 use crate::telemetry::Telemetry;
 
 const OFFERED: [Format; 2] = [Format::Text, Format::Json];
 
 pub(super) fn run(trace: TraceId, args: &Args) -> Outcome {
     let format = args.format(&OFFERED)?;
+    match (args.source.server(), &args.source.store) {
+        (Some(url), _) => of_server(url, trace, format, args),
+        (None, Some(_)) => of_store(trace, format, args),
+        (None, None) => of_files(trace, format, args),
+    }
+}
+
+fn of_server(url: &str, trace: TraceId, format: Format, args: &Args) -> Outcome {
+    let mut query = args.query_string();
+    if format == Format::Text {
+        query += "&format=text";
+    }
+    let trace = trace.to_string();
+    let answer =
+        fetch(&format!("{url}/api/v1/traces/{}?{}", encoded(&trace), query.trim_start_matches('&')))?;
+    output::print(&if format == Format::Text { answer } else { answer + "\n" })
+}
+
+fn of_store(trace: TraceId, format: Format, args: &Args) -> Outcome {
+    let now = now_nanos();
+    let query = parse_path_query(&args.query_string(), now).map_err(Failure::Usage)?.flows;
+    let local = args.source.open(now)?;
+    let timeline = &local.timeline;
+    let answer = query::trace(timeline, trace, &query, &local.config, now).map_err(refused)?;
+    print(&critical_path_document(answer.trace, &answer.path, timeline.live.symbols()), format)?;
+    local.report(answer.from, answer.to)
+}
+
+fn of_files(trace: TraceId, format: Format, args: &Args) -> Outcome {
     if args.scope.is_given() {
         return Err(Failure::Usage(
-            "a range or a filter says nothing of one trace: leave it out".to_string(),
+            "a range or a filter says nothing of one trace of files: leave it out".to_string(),
         ));
     }
     let source = &args.source;
@@ -42,9 +74,7 @@ fn find(traces: &FastMap<TraceId, Vec<Span>>, wanted: TraceId) -> Option<TraceId
     if traces.contains_key(&wanted) {
         return Some(wanted);
     }
-    let is_short = |id: TraceId| id.0 >> 64 == 0;
-    let is_same = |id: &TraceId| id.0 as u64 == wanted.0 as u64 && (is_short(*id) || is_short(wanted));
-    let mut same = traces.keys().copied().filter(is_same);
+    let mut same = traces.keys().copied().filter(|id| id.may_be(wanted));
     same.next().filter(|_| same.next().is_none())
 }
 

@@ -259,10 +259,16 @@ impl Sink {
                 let (writer, timings) = (&mut self.writer, self.timings.as_deref());
                 timed(timings, Stage::Graph, || writer.record(lane, &facts));
             }
-            Event::ClosedAsShown(shown) => shown.iter().for_each(|facts| {
-                self.count(facts);
-                self.writer.settle(lane, facts);
-            }),
+            Event::ClosedAsShown(mut shown, spans) => {
+                // What is shown holds no spans, as they wait in the session already; few of them are kept in the end.
+                if let Some(facts) = shown.first_mut().filter(|facts| self.writer.would_keep(lane, facts)) {
+                    facts.give_spans(self.analyzer.distinct(spans));
+                }
+                for facts in &shown {
+                    self.count(facts);
+                    self.writer.settle(lane, facts);
+                }
+            }
             Event::Withdrawn(shown) => shown.iter().for_each(|facts| self.writer.hide(lane, facts)),
         }
     }
@@ -271,8 +277,11 @@ impl Sink {
         for facts in before.iter().flatten() {
             self.writer.hide(lane, facts);
         }
-        let facts: Vec<Facts> = parts.into_iter().map(|part| self.analyze(part)).collect();
-        facts.iter().for_each(|facts| self.writer.show(lane, facts));
+        let mut facts: Vec<Facts> = parts.into_iter().map(|part| self.analyze(part)).collect();
+        for facts in &mut facts {
+            self.writer.show(lane, facts);
+            facts.spans = Vec::new();
+        }
         facts
     }
 

@@ -171,6 +171,29 @@ pub(super) struct FlowDocument {
     pub exemplars: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paths: Option<PathsDocument>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Vec<TraceDocument>>,
+}
+
+/// A trace that the flow keeps, and how many requests it stands for.
+#[derive(Serialize)]
+pub(super) struct TraceDocument {
+    pub trace_id: String,
+    pub weight_65536ths: Count,
+    pub spans: Vec<SpanDocument>,
+}
+
+/// A span without a parent is a root.
+#[derive(Serialize)]
+pub(super) struct SpanDocument {
+    pub span_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_span_id: Option<String>,
+    pub service: String,
+    pub operation: String,
+    pub start_unix_nanos: String,
+    pub duration_ns: Count,
+    pub error: bool,
 }
 
 /// Times are nanoseconds multiplied with weights, which are in 1/65536.

@@ -6,15 +6,16 @@ use super::Damage;
 use super::frame::{self, Frame, Header};
 use super::inputs::{self, Positions, list};
 use super::names::{Names, Ranks};
-use super::paths;
 use super::wire::{Reader, Writer};
+use super::{paths, traces};
 use crate::graph::bucket::{Bucket, Caps};
 use crate::graph::hashes::Hashes;
 use crate::graph::stats::{
     EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Totals,
 };
+use crate::graph::traces::KeptTrace;
 use crate::lane::{Gap, Inputs};
-use crate::model::{FastMap, NodeId, Protocol, Symbols};
+use crate::model::{FastMap, NodeId, Protocol, Symbols, TraceId};
 
 const STRINGS: u32 = 1;
 const NODES: u32 = 2;
@@ -28,6 +29,7 @@ const INPUTS: u32 = 9;
 const GAPS: u32 = 10;
 const MEMBERS: u32 = 11;
 const PATHS: u32 = 12;
+const TRACES: u32 = 13;
 const POSITIONS: u32 = 64;
 
 /// The name of a section; `None` for those of newer versions.
@@ -45,6 +47,7 @@ pub fn section_name(id: u32) -> Option<&'static str> {
         GAPS => "gaps",
         MEMBERS => "members",
         PATHS => "paths",
+        TRACES => "traces",
         POSITIONS => "positions",
         _ => return None,
     })
@@ -86,6 +89,10 @@ pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: 
     let paths = paths::write(&folded.flows, &ranks);
     if !paths.is_empty() {
         sections.push((PATHS, paths));
+    }
+    let traces = traces::write(&folded.flows, &ranks, hashes.symbols());
+    if !traces.is_empty() {
+        sections.push((TRACES, traces));
     }
     sections.push((POSITIONS, inputs::write_positions(&attached.positions)));
     frame::write(header, &sections)
@@ -132,7 +139,47 @@ impl Frame<'_> {
     /// # Errors
     /// [`Damage::Malformed`]; `bucket` may then have part of it.
     pub fn add_to(&self, bucket: &mut Bucket, hashes: &mut Hashes) -> Result<(), Damage> {
-        let names = Names::read(self.section(STRINGS), self.section(NODES), hashes)?;
+        let names = self.names(hashes)?;
+        self.add_sums_to(bucket, &names, hashes)?;
+        traces::add(self.section(TRACES), bucket, &names, hashes, true)
+    }
+
+    /// The same without the spans of kept traces, of which only the ids are added: for answers.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`]; `bucket` may then have part of it.
+    pub fn add_without_spans_to(&self, bucket: &mut Bucket, hashes: &mut Hashes) -> Result<(), Damage> {
+        let names = self.names(hashes)?;
+        self.add_sums_to(bucket, &names, hashes)?;
+        traces::add(self.section(TRACES), bucket, &names, hashes, false)
+    }
+
+    /// The kept traces that are wanted, with their spans.
+    ///
+    /// # Errors
+    /// [`Damage::Malformed`].
+    pub fn traces(
+        &self,
+        hashes: &Hashes,
+        is_wanted: impl Fn(&FlowKey, TraceId) -> bool,
+    ) -> Result<Vec<KeptTrace>, Damage> {
+        let names = self.names(hashes)?;
+        let mut found = Vec::new();
+        traces::Section::open(self.section(TRACES), &names, hashes.symbols())?.each(
+            is_wanted,
+            |_, _, kept| {
+                found.extend(Some(kept).filter(|kept| kept.spans.is_some()));
+                Ok(())
+            },
+        )?;
+        Ok(found)
+    }
+
+    fn names(&self, hashes: &Hashes) -> Result<Names, Damage> {
+        Names::read(self.section(STRINGS), self.section(NODES), hashes)
+    }
+
+    fn add_sums_to(&self, bucket: &mut Bucket, names: &Names, hashes: &mut Hashes) -> Result<(), Damage> {
         let caps = &Caps::NONE;
         bucket.totals.merge(read_totals(self.section(TOTALS))?);
         let mut input = Reader(self.section(EDGES));
@@ -151,7 +198,7 @@ impl Frame<'_> {
             let key = JoinedKey { caller, callee, sent_to, taken_from };
             bucket.merge_joined(key, &input.edge()?, caps, hashes);
         }
-        self.add_nodes_to(bucket, &names, hashes)?;
+        self.add_nodes_to(bucket, names, hashes)?;
         bucket.inputs.merge(&inputs::read_counts(self.section(INPUTS))?);
         bucket.gaps.extend(inputs::read_gaps(self.section(GAPS))?);
         Ok(())

@@ -11,6 +11,7 @@ mod inputs;
 mod names;
 mod paths;
 mod stats;
+mod traces;
 mod wire;
 
 #[cfg(test)]

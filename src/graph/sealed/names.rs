@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Damage;
+use super::traces;
 use super::wire::{Reader, Writer};
 use crate::graph::bucket::{Bucket, Folded};
 use crate::graph::hashes::Hashes;
@@ -22,6 +23,7 @@ impl Ranks {
         let nodes: Vec<(NodeId, Node)> = ids.into_iter().map(|id| (id, symbols.nodes.get(id.0))).collect();
         let mut used: BTreeSet<Symbol> = folded.flows.keys().map(|key| key.name).collect();
         used.extend(bucket.services.values().flat_map(|stats| stats.versions.keys().copied()));
+        used.extend(traces::strings(&folded.flows, symbols));
         used.extend(nodes.iter().flat_map(|(_, node)| symbols_of(node)));
         let mut texts: Vec<(Arc<str>, Symbol)> =
             used.into_iter().map(|symbol| (symbols.text(symbol), symbol)).collect();

@@ -18,7 +18,7 @@ use crate::lane::{Gap, GapCause, InputCounts, Inputs, Position, ShedState};
 use crate::model::{Minute, NodeId, Symbols, TraceId};
 
 const CAPS: Caps =
-    Caps { operations_per_service: 2, nodes: 4, edges: 6, flows: 4, refined_flows: 2, paths: 6 };
+    Caps { operations_per_service: 2, nodes: 4, edges: 6, flows: 4, refined_flows: 2, paths: 6, traces: 2 };
 
 fn header() -> Header {
     let key = BucketKey { lane: Arc::from("merged"), width: Width::Minute, start: Minute(7) };

@@ -1,0 +1,166 @@
+//! One of the traces that flows keep, opened: what its request waited for.
+
+use std::collections::BTreeSet;
+
+use super::answer::read;
+use super::request::{FlowQuery, QueryError};
+use crate::analyze::{Analyzer, CriticalPath};
+use crate::config::Config;
+use crate::graph::{FlowKey, KeptTrace};
+use crate::model::{Minute, Symbols, TraceId, UnixNanos};
+use crate::store::{Reading, Timeline};
+
+/// A trace that was found.
+pub struct TraceAnswer {
+    /// Its whole id.
+    pub trace: TraceId,
+    /// Its critical path.
+    pub path: CriticalPath,
+    /// First minute searched.
+    pub from: Minute,
+    /// First minute after the search.
+    pub to: Minute,
+}
+
+/// The critical path of a trace that a flow of the range keeps; where only one side has 128 bits, of the only trace
+/// with the same lower 64.
+///
+/// # Errors
+/// [`QueryError`]; [`QueryError::UnknownTrace`] where none is kept.
+pub fn trace(
+    timeline: &Timeline,
+    wanted: TraceId,
+    query: &FlowQuery,
+    config: &Config,
+    now: UnixNanos,
+) -> Result<TraceAnswer, QueryError> {
+    let reading = read(timeline, query.range, query.as_of, now)?;
+    let symbols = timeline.live.symbols();
+    let is_wanted = |flow: &FlowKey, trace: TraceId| trace.may_be(wanted) && is_about(query, flow, symbols);
+    let (from, to) = (reading.from, reading.to);
+    let found = timeline.kept_traces(from, to, query.as_of.is_some(), &is_wanted);
+    let found = found.map_err(QueryError::store)?;
+    let chosen = choose(&found, wanted);
+    let path = chosen.and_then(|(trace, spans)| {
+        let path = Analyzer::new(symbols.clone(), config).critical_path(spans.to_vec())?;
+        Some(TraceAnswer { trace, path, from, to })
+    });
+    path.ok_or_else(|| unknown(wanted, &found, &reading, query, symbols))
+}
+
+fn is_about(query: &FlowQuery, flow: &FlowKey, symbols: &Symbols) -> bool {
+    let root = symbols.nodes.get(flow.service.0);
+    query.is_about(&symbols.text(root.environment), &symbols.text(root.namespace))
+}
+
+/// The trace with this id, else the only one that may be meant; of several sightings the one with most spans.
+fn choose(found: &[KeptTrace], wanted: TraceId) -> Option<(TraceId, &[crate::model::Span])> {
+    let ids: BTreeSet<TraceId> = found.iter().map(|kept| kept.trace).collect();
+    let is_exact = ids.contains(&wanted);
+    let id = if is_exact { wanted } else { ids.first().copied().filter(|_| ids.len() == 1)? };
+    let sightings = found.iter().filter(|kept| kept.trace == id).filter_map(|kept| kept.spans.as_deref());
+    sightings.max_by_key(|spans| spans.len()).map(|spans| (id, spans))
+}
+
+fn unknown(
+    wanted: TraceId,
+    found: &[KeptTrace],
+    reading: &Reading,
+    query: &FlowQuery,
+    symbols: &Symbols,
+) -> QueryError {
+    let flows = reading.bucket.flows.iter().filter(|(flow, _)| is_about(query, flow, symbols));
+    let kept = flows.flat_map(|(_, stats)| stats.traces.sample()).map(|kept| kept.trace).min();
+    let hint = match (found.is_empty(), kept) {
+        (false, _) => "several traces end in these 16 digits: give all 32".to_string(),
+        (true, Some(example)) => format!(
+            "a flow keeps a few traces of each minute (flows.max_traces), listed as its `exemplars` in /api/v1/flows, \
+             as {example}; a narrower range may have more"
+        ),
+        (true, None) => "no flow of it keeps any trace: ask for another range".to_string(),
+    };
+    QueryError::UnknownTrace { trace: wanted, hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::analyze::Scope;
+    use crate::analyze::fixture::{CHECKOUT, spans_after};
+    use crate::graph::LiveGraph;
+    use crate::query::{FlowsSnapshot, TimeRange, flows};
+    use crate::store::{History, MERGED, Policy, Sealer};
+
+    const NOW: UnixNanos = 3_600_000_000_000;
+
+    fn all() -> FlowQuery {
+        FlowQuery { range: TimeRange::All, ..FlowQuery::default() }
+    }
+
+    /// A minute of these checkouts; sealed where `is_sealed`.
+    fn timeline(traces: impl Iterator<Item = u128>, is_sealed: bool) -> Arc<Timeline> {
+        let (symbols, config) = (Symbols::new(1_000), Config::default());
+        let live = LiveGraph::new(symbols.clone(), &config);
+        live.add_lane(0, 0);
+        let (mut writer, mut analyzer) = (live.writer(), Analyzer::new(symbols.clone(), &config));
+        for trace in traces {
+            let spans = spans_after(&symbols, 1_000, CHECKOUT);
+            writer.record(0, &analyzer.analyze(TraceId(trace), spans, Scope::WHOLE));
+        }
+        let timeline = Timeline::new(live, History::new(None, Policy::from_config(&config)), Arc::default());
+        if is_sealed {
+            writer.finish(0, 0, Minute(0));
+            let mut sealer = Sealer::new(timeline.clone(), &config, Arc::default());
+            sealer.seal(0, &Arc::from(MERGED), Minute(0), Minute(60));
+        }
+        timeline
+    }
+
+    fn listed(answer: &FlowsSnapshot) -> BTreeSet<u128> {
+        answer.flows.iter().flat_map(|flow| flow.stats.traces.sample()).map(|kept| kept.trace.0).collect()
+    }
+
+    #[test]
+    fn what_is_listed_opens_with_the_path_of_the_whole_trace() {
+        for is_sealed in [false, true] {
+            let timeline = timeline(1..=20, is_sealed);
+            let symbols = timeline.live.symbols();
+            let mut analyzer = Analyzer::new(symbols.clone(), &Config::default());
+            let expected = analyzer.critical_path(spans_after(symbols, 1_000, CHECKOUT)).unwrap();
+            let listed = listed(&flows(&timeline, &all(), NOW).unwrap());
+            assert_eq!(listed.len(), Config::default().flows.max_traces);
+            let open = |id: u128| trace(&timeline, TraceId(id), &all(), &Config::default(), NOW);
+            for id in 1..=20 {
+                match open(id) {
+                    Ok(answer) => {
+                        assert_eq!((answer.trace, &answer.path), (TraceId(id), &expected));
+                        assert!(listed.contains(&id), "{id} opens and is not listed");
+                    }
+                    Err(error) => {
+                        assert!(!listed.contains(&id), "{id} is listed: {error}");
+                        let example = TraceId(*listed.first().unwrap()).to_string();
+                        assert!(error.to_string().contains(&example), "{error}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn half_an_id_opens_the_only_trace_that_it_can_be() {
+        let long = (7 << 64) | 5;
+        let open = |traces: &[u128], id: u128, query: &FlowQuery| {
+            let timeline = timeline(traces.iter().copied(), true);
+            let answer = trace(&timeline, TraceId(id), query, &Config::default(), NOW);
+            answer.map(|answer| answer.trace.0).map_err(|error| error.to_string())
+        };
+        assert_eq!(open(&[long, 6], 5, &all()), Ok(long));
+        assert_eq!(open(&[long, 5], 5, &all()), Ok(5));
+        assert_eq!(open(&[5, 6], long, &all()), Ok(5));
+        assert!(open(&[long, (8 << 64) | 5], 5, &all()).unwrap_err().contains("give all 32"));
+        let elsewhere = FlowQuery { environment: Some("elsewhere".into()), ..all() };
+        assert!(open(&[5], 5, &elsewhere).unwrap_err().contains("ask for another range"));
+    }
+}
