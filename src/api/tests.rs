@@ -215,6 +215,8 @@ async fn errors_have_one_shape_a_code_and_the_cure() {
         ("/api/v1/flows?window=soon", 400, "invalid_parameter", "`window`: `soon`"),
         ("/api/v1/status?sevice=a", 400, "unknown_parameter", "did you mean `service`?"),
         ("/api/v1/graph.png", 404, "unknown_endpoint", "/api/v1/graph.svg"),
+        ("/api/v1/flows/%ff/critical-path", 400, "invalid_parameter", "UTF-8"),
+        ("/api/v1/traces/%ff", 400, "invalid_parameter", "UTF-8"),
         ("/nothing", 404, "unknown_endpoint", "no endpoint is called `/nothing`"),
     ];
     for (uri, status, code, cure) in cases {

@@ -1,12 +1,13 @@
 //! `/api/v1/traces/{id}`: a trace that a flow keeps, as what its request waited for.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
 use super::conditional::{self, Keep};
 use super::critical_paths::TEXT;
-use super::error::{ApiError, ErrorDocument};
+use super::error::{ApiError, ErrorDocument, excerpt};
 use super::graph::{JSON, now};
 use super::openapi::example;
 use super::params::{PathFormat, ScopeParams, TraceFormatParams, trace_query};
@@ -38,13 +39,14 @@ use crate::model::TraceId;
 )]
 pub(super) async fn trace(
     State(state): State<AppState>,
-    Path(trace): Path<String>,
+    trace: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
+    let Path(trace) = trace.map_err(|problem| ApiError::invalid(excerpt(&problem.body_text())))?;
     let trace: TraceId = trace.parse().map_err(|problem| ApiError::invalid(format!("`id`: {problem}")))?;
     let (query, format) = trace_query(&uri, now())?;
-    let keep = Keep::of(query.as_of);
+    let keep = Keep::of(query.as_of, query.range);
     let ask = move |answers: &dyn super::state::Answers| {
         let document = answers.trace(trace, &query)?;
         Ok(match format {
