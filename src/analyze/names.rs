@@ -117,10 +117,11 @@ impl Names {
     }
 
     /// A span's strings, for an order that does not depend on their numbers.
-    pub fn texts_of(&mut self, span: &Span) -> [Arc<str>; 4] {
-        let service = self.resource(span.resource).service;
-        let peer = self.peer(span.peer).map_or(Symbol::EMPTY, |peer| peer.name);
-        [span.operation, span.request, service, peer].map(|symbol| self.symbols.text(symbol))
+    pub fn texts_of(&mut self, span: &Span) -> [Arc<str>; 8] {
+        let Resource { service, namespace, environment, clock, .. } = self.resource(span.resource);
+        let peer = self.peer(span.peer).unwrap_or_default();
+        [span.operation, span.request, service, peer.name, peer.namespace, namespace, environment, clock]
+            .map(|symbol| self.symbols.text(symbol))
     }
 
     /// A symbol's string.

@@ -413,7 +413,7 @@ fn a_kept_trace_is_opened_as_it_is_from_its_file() {
     assert_eq!((code(&of_store), stdout(&of_store)), (0, stdout(&of_file)), "{}", stderr(&of_store));
     let unknown = linchpin(&["critical-paths", "--trace", "999"], &store);
     assert_eq!(code(&unknown), 1);
-    assert_refused(&unknown, &["no trace 000000000000000000000000000003e7 is kept", "`exemplars`"]);
+    assert_refused(&unknown, &["no trace 00000000000000000000000000000999 is kept", "`exemplars`"]);
 }
 
 #[test]
