@@ -318,6 +318,7 @@ fn position(name: &str, at: &Position) -> PositionDocument {
         input: name.to_string(),
         offset: Offset(at.offset),
         newest_unix_ms: at.newest,
+        doubtful_to_unix_ms: at.doubtful_to,
         shed: ShedDocument { second: at.shed.second, spans: Count(at.shed.spans), kept: at.shed.kept },
     }
 }
@@ -388,8 +389,10 @@ mod tests {
             offset: 9_007_199_254_740_900,
             newest: Some(until),
             shed: ShedState { second: until / 1_000, spans: 40, kept: Some(1 << 31) },
+            ..Position::default()
         };
-        let idle = Position { offset: 0, newest: None, shed: ShedState { second: -1, spans: 0, kept: None } };
+        let shed = ShedState { second: -1, spans: 0, kept: None };
+        let idle = Position { shed, ..Position::default() };
         let attached = Attachments {
             members: 0,
             positions: Positions {

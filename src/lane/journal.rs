@@ -44,6 +44,8 @@ pub struct Journal {
     sealed: Option<Sealed>,
     /// Last minute whose look-back has been reached.
     reached: Option<Minute>,
+    /// As in [`Position::doubtful_to`].
+    doubtful_to: Option<LogMillis>,
     /// A hole that ends with the next record.
     hole: Option<(GapCause, u64)>,
     entries: Entries,
@@ -53,7 +55,12 @@ impl Journal {
     /// A journal of an input that was read before up to `resumed`, or never.
     pub fn new(input: InputId, name: Arc<str>, look_back: LogMillis, resumed: Option<Position>) -> Journal {
         let reached = resumed.and_then(|position| position.newest).and_then(|at| reached(at, look_back));
-        let entries = Entries::default();
+        let mut entries = Entries::default();
+        if let Some((newest, to)) =
+            resumed.and_then(|position| Some((position.newest?, position.doubtful_to?)))
+        {
+            entries.doubt(Minute::of_millis(newest), Minute::of_millis(to));
+        }
         Journal {
             input,
             name,
@@ -63,6 +70,7 @@ impl Journal {
             counted_to: 0,
             sealed: None,
             reached,
+            doubtful_to: resumed.and_then(|position| position.doubtful_to),
             hole: None,
             entries,
         }
@@ -123,10 +131,13 @@ impl Journal {
             self.minute(Minute::of_millis(stamp.at)).gaps.insert(gap);
         }
         if !stamp.is_reproducible {
-            let last = Minute::of_millis(stamp.at).0;
+            let at = Minute::of_millis(stamp.at).0;
             let newest = Minute::of_millis(stamp.newest.unwrap_or(stamp.at)).0;
-            let first = newest.saturating_sub(1).max(last.saturating_sub(MAX_DOUBTFUL));
-            (first..=last).for_each(|minute| self.minute(Minute(minute)).is_irreproducible = true);
+            let first = newest.saturating_sub(1).max(at.saturating_sub(MAX_DOUBTFUL));
+            let reach = stamp.ahead.min(i64::from(MAX_DOUBTFUL) * MILLIS_PER_MINUTE);
+            let to = stamp.at.saturating_add(reach);
+            self.entries.doubt(Minute(first), Minute::of_millis(to));
+            self.doubtful_to = self.doubtful_to.max(Some(to));
         }
     }
 
@@ -148,7 +159,9 @@ impl Journal {
         counts.behind += u64::from(stamp.is_behind);
         counts.refuted_jumps += u64::from(stamp.is_refuted);
         counts.dropped.iter_mut().zip(tally.dropped).for_each(|(sum, n)| *sum += n);
-        self.position = Some(Position { offset: tally.offset + 1, newest: stamp.newest, shed });
+        self.doubtful_to = self.doubtful_to.filter(|to| Some(*to) > stamp.newest);
+        let (offset, newest, doubtful_to) = (tally.offset + 1, stamp.newest, self.doubtful_to);
+        self.position = Some(Position { offset, newest, shed, doubtful_to });
         self.entries.current = self.position;
     }
 
@@ -174,6 +187,35 @@ mod tests {
 
     fn stamp(at: LogMillis) -> Stamp {
         Stamp { at, newest: Some(at), is_reproducible: true, ..Stamp::default() }
+    }
+
+    /// The minutes that are marked as doubtful, and those with something to seal.
+    fn marked(journal: &mut Journal) -> (Vec<u32>, Vec<u32>) {
+        let minutes = journal.entries.minutes.iter().filter(|(_, it)| it.is_irreproducible);
+        let marked = minutes.map(|(minute, _)| minute.0).collect();
+        let ledger = Ledger::default();
+        journal.publish(&ledger);
+        (marked, ledger.minutes(|_| true, Minute(u32::MAX)).iter().map(|minute| minute.0).collect())
+    }
+
+    #[test]
+    fn what_a_refuted_time_can_reach_is_doubtful_also_after_a_restart_and_not_sealed_for_that_alone() {
+        let refuted = |ahead| Stamp { is_reproducible: false, is_refuted: true, ahead, ..stamp(600_000) };
+        let tally = RecordTally { offset: 0, bytes: 1, dropped: Default::default() };
+        let mut journal = Journal::new(7, "t/7".into(), 150_000, None);
+        journal.start(0);
+        journal.enter(refuted(300_000));
+        journal.count(refuted(300_000), &tally, ShedState::default());
+        let position = journal.position.unwrap();
+        assert_eq!(position.doubtful_to, Some(900_000));
+        assert_eq!(marked(&mut journal), ((9..=15).collect(), vec![10]));
+        let mut resumed = Journal::new(7, "t/7".into(), 150_000, Some(position));
+        assert_eq!(marked(&mut resumed).0, (10..=15).collect::<Vec<_>>());
+        resumed.enter(stamp(900_000));
+        resumed.count(stamp(900_000), &tally, ShedState::default());
+        assert_eq!(resumed.position.unwrap().doubtful_to, None, "log time has come there");
+        journal.enter(refuted(40 * 24 * 3_600_000));
+        assert_eq!(marked(&mut journal).0.len(), 2 + MAX_DOUBTFUL as usize, "not for ever");
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Position {
     pub newest: Option<LogMillis>,
     /// What shedding knew.
     pub shed: ShedState,
+    /// The latest time that the local clock refuted before it, as far as that can reach into what comes: another
+    /// reading may believe it, and then everybody's records count as late as that.
+    pub doubtful_to: Option<LogMillis>,
 }
 
 /// What an input delivered in one log minute.
@@ -79,6 +82,15 @@ pub(super) struct Entries {
     pub minutes: BTreeMap<Minute, LogMinute>,
     pub crossings: Vec<(Minute, Position)>,
     pub current: Option<Position>,
+}
+
+impl Entries {
+    /// A local clock decided about records of these log minutes.
+    pub fn doubt(&mut self, first: Minute, last: Minute) {
+        for minute in first.0..=last.0 {
+            self.minutes.entry(Minute(minute)).or_default().is_irreproducible = true;
+        }
+    }
 }
 
 /// The ledgers of all inputs; shared by the workers and by who seals.

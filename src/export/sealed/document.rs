@@ -275,6 +275,9 @@ pub(super) struct PositionDocument {
     pub input: String,
     pub offset: Offset,
     pub newest_unix_ms: Option<i64>,
+    /// Up to this log time another reading may count records otherwise, as the local clock refuted a time before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub doubtful_to_unix_ms: Option<i64>,
     pub shed: ShedDocument,
 }
 

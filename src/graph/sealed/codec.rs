@@ -31,6 +31,7 @@ const MEMBERS: u32 = 11;
 const PATHS: u32 = 12;
 const TRACES: u32 = 13;
 const POSITIONS: u32 = 64;
+const DOUBTS: u32 = 65;
 
 /// The name of a section; `None` for those of newer versions.
 pub fn section_name(id: u32) -> Option<&'static str> {
@@ -49,6 +50,7 @@ pub fn section_name(id: u32) -> Option<&'static str> {
         PATHS => "paths",
         TRACES => "traces",
         POSITIONS => "positions",
+        DOUBTS => "doubts",
         _ => return None,
     })
 }
@@ -95,6 +97,10 @@ pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: 
         sections.push((TRACES, traces));
     }
     sections.push((POSITIONS, inputs::write_positions(&attached.positions)));
+    let doubts = inputs::write_doubts(&attached.positions);
+    if !doubts.is_empty() {
+        sections.push((DOUBTS, doubts));
+    }
     frame::write(header, &sections)
 }
 
@@ -232,7 +238,9 @@ impl Frame<'_> {
     /// # Errors
     /// [`Damage::Malformed`].
     pub fn positions(&self) -> Result<Positions, Damage> {
-        inputs::read_positions(self.section(POSITIONS))
+        let mut positions = inputs::read_positions(self.section(POSITIONS))?;
+        inputs::read_doubts(self.section(DOUBTS), &mut positions)?;
+        Ok(positions)
     }
 
     /// What came of the inputs.

@@ -122,10 +122,36 @@ pub(super) fn read_positions(bytes: &[u8]) -> Result<Positions, Damage> {
         let (second, spans) = (input.signed()?, input.number()?);
         let kept = input.option()?.map(u32::try_from).transpose();
         let kept = kept.map_err(|_| Damage::Malformed("a kept share has more than 32 bits"))?;
-        Ok((name, Position { offset, newest, shed: ShedState { second, spans, kept } }))
+        let shed = ShedState { second, spans, kept };
+        Ok((name, Position { offset, newest, shed, doubtful_to: None }))
     };
     let inputs = (0..count).map(position).collect::<Result<_, Damage>>()?;
     Ok(Positions { look_back, inputs })
+}
+
+/// Nothing where no input has a doubt.
+pub(super) fn write_doubts(positions: &Positions) -> Vec<u8> {
+    let doubts: Vec<(&Arc<str>, LogMillis)> =
+        positions.inputs.iter().filter_map(|(name, position)| Some((name, position.doubtful_to?))).collect();
+    let mut out = Writer::default();
+    if !doubts.is_empty() {
+        out.number(doubts.len() as u64);
+    }
+    for (name, to) in doubts {
+        out.text(name);
+        out.signed(to);
+    }
+    out.0
+}
+
+pub(super) fn read_doubts(bytes: &[u8], positions: &mut Positions) -> Result<(), Damage> {
+    let mut input = Reader(bytes);
+    for _ in 0..list(&mut input)? {
+        let (name, to) = (input.text()?, input.signed()?);
+        let position = positions.inputs.get_mut(name);
+        position.ok_or(Damage::Malformed("a doubt about an input without position"))?.doubtful_to = Some(to);
+    }
+    Ok(())
 }
 
 /// The number of entries of a section; a section that is not there has none.

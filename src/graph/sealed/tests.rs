@@ -46,8 +46,9 @@ fn attachments() -> Attachments {
         offset: 5,
         newest: Some(1_000),
         shed: ShedState { second: 1, spans: 7, kept: Some(u32::MAX) },
+        ..Position::default()
     };
-    let idle = Position { offset: 0, newest: None, shed: ShedState::default() };
+    let idle = Position { doubtful_to: Some(-9), ..Position::default() };
     Attachments {
         members: 0,
         positions: Positions {
