@@ -227,7 +227,7 @@ sections! {
         /// A flow usually has some dozens; 512 bound what one that calls everything can cost.
         facts max_paths: usize = 512, between(1, 100_000);
         /// Whole traces of one flow that are kept per minute, to be opened.
-        /// 8 show how requests differ; a span takes some 20 bytes of a minute, so 100 flows of 30 spans take half a megabyte.
+        /// 8 show how requests differ; a span takes some 25 bytes of a minute, so 100 flows of 30 spans take 0.6 MB.
         facts max_traces: usize = 8, between(0, 128);
     }
 

@@ -201,7 +201,7 @@ impl Bucket {
         })
     }
 
-    /// True where a flow of these facts, that are to be added, would keep their trace's spans.
+    /// True where a flow of these facts, that are to be added, would keep their trace or take it as its threshold.
     pub(super) fn would_keep(&self, facts: &Facts, caps: &Caps, hashes: &mut Hashes) -> bool {
         facts.flows.iter().any(|request| {
             let Some(path) = &request.path else { return false };

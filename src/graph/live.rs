@@ -231,7 +231,7 @@ impl LaneWriter {
         }
     }
 
-    /// True where the spans of these facts would be kept if they were counted now; if not, they would not be later.
+    /// True where their spans matter if these facts were counted now; if not, they will not later.
     pub fn would_keep(&mut self, lane: LaneId, facts: &Facts) -> bool {
         if !self.is_counted(lane, facts) {
             return false;

@@ -9,7 +9,9 @@ use super::fixture::{Row, facts, rows, shown};
 use super::hashes::Hashes;
 use super::stats::{EdgeStats, Sign};
 use super::*;
-use crate::model::{Symbols, TraceId};
+use crate::analyze::Facts;
+use crate::config::Config;
+use crate::model::{Minute, Symbols, TraceId};
 
 fn sum<'a>(symbols: &Arc<Symbols>, rows: impl Iterator<Item = &'a Row>, caps: &Caps) -> Bucket {
     let mut hashes = Hashes::new(symbols.clone());
@@ -97,4 +99,44 @@ fn exemplars_are_the_same_whatever_the_order() {
     assert_eq!(there, back);
     assert_eq!(there.sorted().len(), Exemplars::MAX);
     assert_eq!(EdgeStats::default().exemplars, Exemplars::default());
+}
+
+proptest! {
+    /// Shown facts wait without their spans, which come back only where they would be kept.
+    #[test]
+    fn what_was_shown_first_keeps_the_same_traces(rows in rows(), max in 0..4usize) {
+        let symbols = Symbols::new(10_000);
+        let mut config = Config::default();
+        config.flows.max_traces = max;
+        let kept = |is_shown_first: bool| {
+            let live = LiveGraph::new(symbols.clone(), &config);
+            let mut writer = live.writer();
+            let mut waiting: Vec<(u32, Facts)> = Vec::new();
+            for row in &rows {
+                let mut facts = facts(&symbols, &Row { minute: 7, ..row.clone() });
+                if is_shown_first {
+                    writer.show(row.lane, &facts);
+                    facts.spans = Vec::new();
+                }
+                waiting.push((row.lane, facts));
+            }
+            for ((lane, mut waiting), row) in waiting.into_iter().zip(&rows) {
+                if !is_shown_first {
+                    writer.record(lane, &waiting);
+                    continue;
+                }
+                if writer.would_keep(lane, &waiting) {
+                    waiting.give_spans(facts(&symbols, &Row { minute: 7, ..row.clone() }).spans);
+                }
+                writer.settle(lane, &waiting);
+            }
+            let mut bucket = Bucket::default();
+            let mut hashes = Hashes::new(symbols.clone());
+            live.add_to(&live.finals(), &mut bucket, Minute(0), Minute(300), &mut hashes);
+            bucket
+        };
+        let (settled, recorded) = (kept(true), kept(false));
+        prop_assert_eq!(shown(&settled), shown(&recorded));
+        prop_assert!(recorded.flows.values().all(|stats| stats.traces.sample().len() <= max));
+    }
 }

@@ -74,25 +74,21 @@ fn texts(span: &Span, symbols: &Symbols) -> (u8, bool, [Arc<str>; 7]) {
 }
 
 impl FlowTraces {
-    /// True where a trace of this weight would be kept with its spans.
+    /// True where a trace of this weight would be kept, be it as the threshold.
     pub(super) fn would_keep(&self, trace: TraceId, weight: u64, max: usize) -> bool {
         let new = KeptTrace { trace, weight: weight.max(1), spans: None };
-        let last = max.checked_sub(1).map(|last| self.kept.get(last));
-        last.is_some_and(|last| last.is_none_or(|last| new.rank(last).is_le()))
+        max > 0 && self.kept.get(max).is_none_or(|last| new.rank(last).is_le())
     }
 
     /// Offers a trace, of at most `max` to be kept.
     pub(super) fn offer(&mut self, trace: TraceId, weight: u64, spans: &[Span], max: usize, hashes: &Hashes) {
-        if max == 0 {
-            return;
-        }
         self.max = self.max.max(max);
-        let mut new = KeptTrace { trace, weight: weight.max(1), spans: None };
         // The usual case once some traces were seen: it ranks behind all of them.
-        if self.kept.get(self.max).is_some_and(|last| last.rank(&new).is_lt()) {
+        if !self.would_keep(trace, weight, self.max) {
             return;
         }
-        if self.would_keep(trace, weight, self.max) {
+        let mut new = KeptTrace { trace, weight: weight.max(1), spans: None };
+        if self.kept.get(self.max - 1).is_none_or(|last| new.rank(last).is_le()) {
             new.spans = Some(spans.iter().map(|span| compact(span, hashes.symbols())).collect());
         }
         self.insert(new, hashes.symbols());
