@@ -159,7 +159,7 @@ fn sections_of_later_versions_are_skipped() {
     let frame = Frame::open(&bytes).unwrap();
     let mut sections: Vec<(u32, Vec<u8>)> =
         frame.sections().map(|(id, _)| (id, frame.section(id).to_vec())).collect();
-    let at = sections.len() - 1;
+    let at = sections.partition_point(|(id, _)| *id < 63);
     sections.insert(at, (63, b"later".to_vec()));
     let later = frame::write(&header(), &sections);
     let later = Frame::open(&later).unwrap();
