@@ -42,7 +42,7 @@ fn minutes_are_sealed_while_partitions_stand_and_what_comes_behind_is_told() {
         if behind == 1 { Ok(()) } else { Err(format!("{behind}")) }
     });
     // Its minute ends and is sealed, though nothing is written any more.
-    linchpin.await_sealed(&instant(written + 60_000));
+    linchpin.await_sealed(&instant((written / 60_000 + 1) * 60_000));
     let notes = linchpin.notes(&range(written - 60_000, 3)).unwrap().join("\n");
     assert!(notes.contains("a local clock decided about records of the range"), "{notes}");
     let status = linchpin.json("/api/v1/status").unwrap();
