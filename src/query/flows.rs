@@ -55,16 +55,31 @@ pub(super) fn flow_id(root: &Node, name: &str, symbols: &Symbols) -> String {
     node_id("flow", &text(root.name), &text(root.namespace), &text(root.environment), name)
 }
 
-/// The id of the flow that is meant, by its id or by a name that only one flow has; `flows` are ids and names.
+/// What a flow can be called by.
+#[derive(Clone, Copy)]
+pub(super) struct FlowName<'a> {
+    pub id: &'a str,
+    pub service: &'a str,
+    pub name: &'a str,
+}
+
+impl FlowName<'_> {
+    /// How it is called where several flows have its name.
+    pub fn with_service(&self) -> String {
+        format!("{} {}", self.service, self.name)
+    }
+}
+
+/// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name.
 pub(super) fn find_flow<'a>(
-    flows: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    flows: impl Iterator<Item = FlowName<'a>> + Clone,
     wanted: &str,
 ) -> Result<String, QueryError> {
-    if flows.clone().any(|(id, _)| id == wanted) {
+    if flows.clone().any(|flow| flow.id == wanted) {
         return Ok(wanted.to_string());
     }
-    let of_name: BTreeSet<&str> =
-        flows.clone().filter(|(_, name)| *name == wanted).map(|(id, _)| id).collect();
+    let is_meant = |flow: &FlowName| flow.name == wanted || flow.with_service() == wanted;
+    let of_name: BTreeSet<&str> = flows.clone().filter(is_meant).map(|flow| flow.id).collect();
     match of_name.len() {
         1 => Ok(of_name.into_iter().collect()),
         0 => Err(unknown_flow(flows, wanted)),
@@ -78,11 +93,11 @@ pub(super) fn find_flow<'a>(
 
 /// That no flow is called so, with the nearest that there is.
 pub(super) fn unknown_flow<'a>(
-    flows: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    flows: impl Iterator<Item = FlowName<'a>> + Clone,
     wanted: &str,
 ) -> QueryError {
     let count = flows.clone().count();
-    let names = flows.flat_map(|(id, name)| [id, name]);
+    let names = flows.flat_map(|flow| [flow.id, flow.name]);
     let nearest = names.map(|name| (strsim::damerau_levenshtein(wanted, name), name)).min();
     let hint = match nearest {
         Some((distance, name)) if distance <= 1 + wanted.len() / 3 => format!("; did you mean `{name}`?"),
@@ -120,7 +135,17 @@ pub fn select_flows(reading: &Reading, symbols: &Symbols, query: &FlowQuery) -> 
             })
             .collect();
         touches.sort_unstable();
-        flows.push(FlowEntry { id, name, service, namespace, environment, stats: stats.clone(), touches });
+        // Its paths and what it touches are large, and not asked for here or named already.
+        let stats = FlowStats {
+            requests: stats.requests,
+            adjusted: stats.adjusted,
+            errors: stats.errors,
+            latency: stats.latency.clone(),
+            exemplars: stats.exemplars.clone(),
+            traces: stats.traces.clone(),
+            ..FlowStats::default()
+        };
+        flows.push(FlowEntry { id, name, service, namespace, environment, stats, touches });
     }
     flows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     FlowsSnapshot {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::answer::read;
-use super::flows::{find_flow, unknown_flow};
+use super::flows::{FlowName, find_flow, unknown_flow};
 use super::notes;
-use super::profiles::{NodeNames, profiles};
+use super::profiles::{NodeNames, flow_name, profiles, tell_apart};
 use super::request::{FlowQuery, PathQuery, QueryError};
 use super::shared::{self, ContextView, FlowView, Profiles, River, SharedOptions, SharedPaths};
 use super::snapshot::GraphSnapshot;
@@ -47,7 +47,8 @@ pub fn shared_paths(
     config: &SharedConfig,
     now: UnixNanos,
 ) -> Result<PathAnswer<(SharedPaths, River)>, QueryError> {
-    let question = Question::read(timeline, query, config, now)?;
+    let mut question = Question::read(timeline, query, config, now)?;
+    tell_apart(&mut question.profiles.flows);
     let mut names = question.names();
     let mut name = |node| names.name(node);
     let paths = shared::shared_paths(&question.profiles, &query.options(config), &mut name);
@@ -67,8 +68,9 @@ pub fn flow_path(
     config: &SharedConfig,
     now: UnixNanos,
 ) -> Result<PathAnswer<FlowView>, QueryError> {
-    let question = Question::read(timeline, query, config, now)?;
+    let mut question = Question::read(timeline, query, config, now)?;
     let id = find_flow(names_of(&question.profiles), flow)?;
+    tell_apart(&mut question.profiles.flows);
     let mut names = question.names();
     let view =
         shared::flow_view(&question.profiles, &id, &query.options(config), &mut |node| names.name(node));
@@ -185,7 +187,6 @@ fn seconds(timeline: &Timeline, reading: &Reading, as_of: Option<UnixNanos>, now
     to.saturating_sub(from).max(NANOS_PER_SECOND) as f64 / NANOS_PER_SECOND as f64
 }
 
-/// Ids and names of the flows.
-fn names_of(profiles: &Profiles) -> impl Iterator<Item = (&str, &str)> + Clone {
-    profiles.flows.iter().map(|profile| (profile.id.as_str(), &*profile.name))
+fn names_of(profiles: &Profiles) -> impl Iterator<Item = FlowName<'_>> + Clone {
+    profiles.flows.iter().map(flow_name)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::alias::Aliases;
-use super::flows::flow_id;
+use super::flows::{FlowName, flow_id};
 use super::request::{FlowQuery, Level};
 use super::rollup::Names;
 use super::select::identity;
@@ -33,17 +33,21 @@ pub(super) fn profiles(
         let id = flow_id(&root, &name, symbols);
         flows.push(FlowProfile { id, name, service, tier_permille, ..profile(stats) });
     }
-    tell_apart(&mut flows);
     Profiles { seconds, flows }
 }
 
 /// A name that several flows have says less than nothing without their services.
-fn tell_apart(flows: &mut [FlowProfile]) {
+pub(super) fn tell_apart(flows: &mut [FlowProfile]) {
     let mut count: BTreeMap<Arc<str>, usize> = BTreeMap::new();
     flows.iter().for_each(|flow| *count.entry(flow.name.clone()).or_default() += 1);
     for flow in flows.iter_mut().filter(|flow| count[&flow.name] > 1) {
-        flow.name = format!("{} {}", flow.service, flow.name).into();
+        flow.name = flow_name(flow).with_service().into();
     }
+}
+
+/// What a flow can be called by.
+pub(super) fn flow_name(flow: &FlowProfile) -> FlowName<'_> {
+    FlowName { id: &flow.id, service: &flow.service, name: &flow.name }
 }
 
 /// The numbers of a profile, without its names.

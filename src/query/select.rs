@@ -7,7 +7,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::alias::Aliases;
 use super::collapse;
-use super::flows::{find_flow, flow_id};
+use super::flows::{FlowName, find_flow, flow_id};
 use super::notes;
 use super::request::{Direction, GraphQuery, Level, QueryError};
 use super::rollup::{Edges, Key, Names, SetOf, roll_up};
@@ -65,10 +65,11 @@ fn touched(bucket: &Bucket, flow: &str, names: &mut Names) -> Result<SetOf<Node>
     let symbols = names.symbols;
     let known = bucket.flows.iter().filter(|(_, stats)| stats.requests > 0).map(|(key, stats)| {
         let (root, name) = (symbols.nodes.get(key.service.0), symbols.text(key.name));
-        (flow_id(&root, &name, symbols), name, stats)
+        (flow_id(&root, &name, symbols), symbols.text(root.name), name, stats)
     });
     let known: Vec<_> = known.collect();
-    let wanted = find_flow(known.iter().map(|(id, name, _)| (id.as_str(), &**name)), flow)?;
+    let names_of = known.iter().map(|(id, service, name, _)| FlowName { id, service, name });
+    let wanted = find_flow(names_of, flow)?;
     let stats = known.iter().filter(|(id, ..)| *id == wanted).map(|(.., stats)| stats);
     let nodes = stats.flat_map(|stats| &stats.touches).filter(|(_, count)| **count > 0);
     Ok(nodes.map(|(node, _)| place(&names.rolled_up(*node))).collect())

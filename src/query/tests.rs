@@ -1,5 +1,7 @@
 //! Answers on a small live graph: levels, filters, focus, aliases, the collapsed view.
 
+mod paths;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
