@@ -195,7 +195,7 @@ mod tests {
             let spans = simulation.trace(START + second * SECOND + number * SECOND / 200);
             for span in &spans {
                 let name = &simulation.catalog().template(span.template).name;
-                let is_user = span.parent.is_none() && (name.ends_with(" /*") || name.ends_with(" /api/*"));
+                let is_user = span.parent.is_none() && name.ends_with(" /*");
                 roots += f64::from(u8::from(is_user));
                 failed += f64::from(u8::from(is_user && span.is_error));
                 control_plane +=

@@ -296,28 +296,25 @@ impl Build {
         let review = Call::to(read_reviews).within_ms(100).or_else().step();
         let cart = Call::to(checkout.read_cart).step();
         let product_page = Step::Together(vec![product.clone(), recommend.clone(), review]);
+        let home = vec![Step::Together(vec![recommend.clone(), cart.clone()])];
+        let place_order = vec![Call::to(checkout.place_order).step()];
         let pages = [
-            (web, http("GET", "/"), vec![Step::Together(vec![recommend.clone(), cart.clone()])], 30),
-            (web, http("GET", "/product/{id}"), vec![product_page], 40),
-            (web, http("GET", "/find"), vec![Call::to(discovery.find).within_ms(600).step()], 20),
-            (web, http("POST", "/cart"), vec![Call::to(checkout.add_to_cart).step()], 12),
-            (web, http("POST", "/checkout"), vec![Call::to(checkout.place_order).step()], 6),
-            (bff, http("GET", "/home"), vec![recommend, cart], 18),
-            (bff, http("GET", "/product/{id}"), vec![product], 22),
-            (bff, http("POST", "/checkout"), vec![Call::to(checkout.place_order).step()], 4),
-            (bff, http("GET", "/parcel/{id}"), vec![Call::to(checkout.track).within_ms(500).step()], 5),
+            (web, "", "GET", "/", home, 30),
+            (web, "", "GET", "/product/{id}", vec![product_page], 40),
+            (web, "", "GET", "/find", vec![Call::to(discovery.find).within_ms(600).step()], 20),
+            (web, "", "POST", "/cart", vec![Call::to(checkout.add_to_cart).step()], 12),
+            (web, "", "POST", "/checkout", place_order.clone(), 6),
+            (bff, "/api", "GET", "/home", vec![recommend, cart], 18),
+            (bff, "/api", "GET", "/product/{id}", vec![product], 22),
+            (bff, "/api", "POST", "/checkout", place_order, 4),
+            (bff, "/api", "GET", "/parcel/{id}", vec![Call::to(checkout.track).within_ms(500).step()], 5),
         ];
         let gateway = self.service("gateway", "edge", "go", vec![Version::stable("1.20.1", 4)]);
-        for (service, endpoint, steps, weight) in pages {
-            let page = self.operation(service, &endpoint, 3, steps);
+        for (service, prefix, method, route, steps, weight) in pages {
+            let page = self.operation(service, &http(method, route), 3, steps);
             let verify = Call::to(identity.verify).within_ms(200).step();
-            // The gateway reports one catch-all route per front end, as gateways do; only the path tells them apart.
-            let entry = match &endpoint {
-                Endpoint::Http { method, route, .. } if service == web => {
-                    behind_gateway(method, "/*", route.clone())
-                }
-                _ => http("GET", "/api/*"),
-            };
+            // The gateway reports one catch-all route, as gateways do; only the path tells pages apart.
+            let entry = behind_gateway(method, "/*", format!("{prefix}{route}"));
             let entry = self.operation(gateway, &entry, 1, vec![verify, Call::to(page).step()]);
             self.system.add_entry(entry, weight);
         }
