@@ -7,7 +7,8 @@
 //! ```
 //! Words after the times: `!err`, `!resend`, `remote`, `local`, `orphan`, `#name` (to be linked or shared),
 //! `id=#name` (bear that id), `links=#a,#b`, `foreign=N` (links into other traces), `op=send|create|receive|process|settle`,
-//! `db=NAME`, `msg=NAME`, `ext=HOST`, `svc=NAME` (peers), `th=HEX` (sampling), `env=NAME`, `host=NAME` (its clock).
+//! `db=NAME`, `msg=NAME`, `ext=HOST`, `svc=NAME` (peers), `th=HEX` (sampling; `TH=HEX` of the whole trace), `env=NAME`,
+//! `host=NAME` (its clock), `certain` (its name says what was asked for).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -106,15 +107,14 @@ fn apply(symbols: &Symbols, span: &mut Span, word: &str) {
     match key {
         "!err" => span.is_error = true,
         "!resend" => span.is_resend = true,
+        "certain" => span.is_request_certain = true,
         "remote" => span.remote_parent = RemoteParent::Remote,
         "local" => span.remote_parent = RemoteParent::Local,
         "orphan" => span.parent = SpanId(0xbad),
         "parent" => span.parent = SpanId(value.parse().unwrap()),
         "foreign" => span.links.get_or_insert_default().other_traces = value.parse().unwrap(),
-        "th" => {
-            span.sampling =
-                Sampling::from_threshold(u64::from_str_radix(value, 16).unwrap() << (56 - 4 * value.len()))
-        }
+        "th" => span.sampling = threshold(value),
+        "TH" => span.sampling = threshold(value).of_whole_trace(),
         "db" => set_peer(symbols, span, NodeKind::Database, value, false),
         "msg" => set_peer(symbols, span, NodeKind::Messaging, value, false),
         "ext" => set_peer(symbols, span, NodeKind::External, value, false),
@@ -151,4 +151,8 @@ fn set_peer(symbols: &Symbols, span: &mut Span, kind: NodeKind, name: &str, is_s
         NodeKind::Messaging => Protocol::Messaging,
         _ => Protocol::Http,
     };
+}
+
+fn threshold(hex: &str) -> Sampling {
+    Sampling::from_threshold(u64::from_str_radix(hex, 16).unwrap() << (56 - 4 * hex.len()))
 }

@@ -80,7 +80,7 @@ fn name_of(tree: &TraceTree, seen: &[Seen], root: SpanIdx, rules: &FlowRules, na
     let refine = match rules.refine {
         Refine::Never => false,
         Refine::Always => true,
-        Refine::Auto => is_generic(&own_text, &rules.generic),
+        Refine::Auto => !tree.spans[root].is_request_certain && is_generic(&own_text, &rules.generic),
     };
     if !refine {
         return own;

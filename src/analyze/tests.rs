@@ -500,6 +500,21 @@ fn link_sampling_is_joint() {
     assert_eq!(checked.facts.calls[0].sampling.weight(), 4 * crate::model::WEIGHT_ONE);
 }
 
+/// LINK-SAMPLING: a sampler that decides at the root says so on one span of the trace.
+#[test]
+fn link_sampling_of_the_whole_trace_holds_where_a_span_says_nothing() {
+    let checked = analyze(
+        "web server / 0..100 TH=c
+           web client a 10..20
+             bank server a 11..19 th=e",
+    );
+    let calls = &checked.facts.calls;
+    assert_eq!(calls[0].sampling.weight(), 8 * crate::model::WEIGHT_ONE, "a span's own word stays");
+    assert!(checked.facts.tallies.iter().all(|(_, tally)| tally.unknown_sampling == 0));
+    let unsaid = analyze("web server / 0..100 th=c\n  web client a 10..20 ext=x");
+    assert!(!unsaid.facts.calls[0].sampling.is_known(), "what a span says of itself is its own");
+}
+
 /// LINK-MINUTE
 #[test]
 fn link_minute_is_the_roots_and_clamped() {
@@ -535,6 +550,8 @@ fn flows_are_refined_where_the_root_says_nothing() {
     let several = "gw server /* 0..100\n  gw client x 1..50\n    cart server get 2..49\n  gw client y 51..60\n    auth server check 52..59";
     assert_eq!(analyze(several).flows(), ["/* > [auth, cart]"]);
     assert_eq!(analyze("gw server /* 0..100").flows(), ["/*"]);
+    let home = "web server / 0..100 certain\n  web client a 5..30\n    cart server GET 8..28";
+    assert_eq!(analyze(home).flows(), ["/"], "the path says that the home page was asked for");
     assert_eq!(analyze("gw server /* 0..100 orphan").flows(), [""; 0], "an orphan is nobody's request");
 }
 

@@ -52,7 +52,8 @@ pub struct TraceTree {
 impl TraceTree {
     /// Builds the forest.
     pub fn build(spans: Vec<Span>, names: &mut Names) -> TraceTree {
-        let (spans, duplicates) = merge_duplicates(spans, names);
+        let (mut spans, duplicates) = merge_duplicates(spans, names);
+        share_sampling(&mut spans);
         let mut parents: Vec<Parent> = (0..spans.len()).map(|idx| find_parent(&spans, idx, names)).collect();
         let top_down = order_top_down(&spans, &mut parents);
         let mut tree = TraceTree {
@@ -147,6 +148,15 @@ pub(super) fn merge_duplicates(mut spans: Vec<Span>, names: &mut Names) -> (Vec<
     (spans, duplicates)
 }
 
+/// Gives spans that do not say how they were sampled what one of them says of the whole trace (ALGORITHMS 6).
+fn share_sampling(spans: &mut [Span]) {
+    let said = spans.iter().map(|span| span.sampling).filter(|sampling| sampling.is_of_whole_trace()).max();
+    let Some(said) = said else { return };
+    for span in spans.iter_mut().filter(|span| !span.sampling.is_known()) {
+        span.sampling = said;
+    }
+}
+
 /// LINK-SHARED-ID: Zipkin's client and server span may bear one id.
 fn side(span: &Span) -> u8 {
     u8::from(matches!(span.kind, SpanKind::Server | SpanKind::Consumer))
@@ -164,6 +174,7 @@ fn prefer(a: &Span, b: &Span, names: &mut Names) -> Ordering {
             span.remote_parent,
             span.is_error,
             span.is_resend,
+            span.is_request_certain,
         )
     };
     a.end

@@ -147,13 +147,23 @@ pub(super) fn globs() -> Rule<Vec<String>> {
     each("a glob, as `GET *`", |glob| !glob.is_empty())
 }
 
-/// A level, or directives as `linchpin=debug`.
+/// Keys of attributes, a few at most: each attribute of each span is compared with them.
+pub(super) fn attribute_keys() -> Rule<Vec<String>> {
+    const MOST: usize = 8;
+    let text = format!("at most {MOST} different keys of attributes, as `app.feature`");
+    rule(text, |keys: &Vec<String>| {
+        let is_new = |(at, key): (usize, &String)| !key.trim().is_empty() && !keys[..at].contains(key);
+        keys.len() <= MOST && keys.iter().enumerate().all(is_new)
+    })
+}
+
 /// Flows and their weights.
 pub(super) fn tiers() -> Rule<Vec<String>> {
     let text = "a glob over `service/flow` and a weight from 0.001 to 1000, as `*/POST /checkout*=3`";
     each(text, |tier| parse_tier(tier).is_some())
 }
 
+/// A level, or directives as `linchpin=debug`.
 ///
 /// A bare word that is no level would be taken as the name of a module, and quietly switch every other line off.
 pub(super) fn log_filter() -> Rule<String> {

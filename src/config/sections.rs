@@ -216,6 +216,9 @@ sections! {
         /// Further globs of generic names.
         /// Empty, as bare methods, wildcards and framework words are known already.
         facts generic: Vec<String> = Vec::new(), globs();
+        /// Attributes of the root that name the flow; the first that a root has counts, before its route or path.
+        /// Empty, as nothing is agreed for this; give what your services set, as `app.feature`, and nothing is guessed.
+        facts attributes: Vec<String> = Vec::new(), attribute_keys();
         /// Refined names per root operation; the rest is `other`.
         /// 64 are more than a gateway's usual routes, and few enough to read.
         facts max_refined: usize = 64, between(1, 100_000);

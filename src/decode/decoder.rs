@@ -25,10 +25,12 @@ pub struct DecodeSettings {
     pub default_sampling: Sampling,
     /// What tells databases apart.
     pub database_identity: DatabaseIdentity,
+    /// Attributes of a root that name its flow, first choice first.
+    pub flow_attributes: Vec<String>,
 }
 
 impl DecodeSettings {
-    /// From the sections `names`, `ignore`, `sampling` and `linking`.
+    /// From the sections `names`, `ignore`, `sampling`, `linking` and `flows`.
     pub fn from_config(config: &Config) -> DecodeSettings {
         DecodeSettings {
             max_name_length: config.names.max_length,
@@ -39,6 +41,7 @@ impl DecodeSettings {
                 .and_then(from_probability)
                 .unwrap_or(Sampling::UNKNOWN),
             database_identity: config.linking.database_identity,
+            flow_attributes: config.flows.attributes.clone(),
         }
     }
 }

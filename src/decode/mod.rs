@@ -13,6 +13,7 @@ mod detect;
 #[cfg(test)]
 mod fixture;
 mod ignore;
+mod keys;
 mod names;
 mod normalize;
 mod otlp_json;

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use super::DecodeSettings;
 use super::ignore::Ignore;
+use super::keys::Keys;
 use super::names::{Cache, Name, Names};
 use super::peer;
 use super::raw::{Parent, RawLink, RawSpan, Slots, Value};
-use super::request::{can_be_root, write_request};
+use super::request::{Certainty, can_be_root, write_request};
 use super::sampling::sampling;
 use super::semconv::{self as keys, Precedence};
 use super::tally::Tally;
@@ -55,6 +56,7 @@ struct KnownPeer {
 /// One worker's rules and caches.
 pub(super) struct Normalizer {
     symbols: Arc<Symbols>,
+    keys: Arc<Keys>,
     names: Names,
     resources: Cache<KnownResource>,
     peers: Cache<KnownPeer>,
@@ -69,6 +71,7 @@ impl Normalizer {
     /// Empty caches over shared symbols.
     pub fn new(symbols: Arc<Symbols>, settings: DecodeSettings) -> Normalizer {
         Normalizer {
+            keys: Arc::new(Keys::new(&settings.flow_attributes)),
             names: Names::new(symbols.clone(), settings.max_name_length),
             symbols,
             resources: Cache::new(),
@@ -78,6 +81,11 @@ impl Normalizer {
             database_identity: settings.database_identity,
             scratch: Vec::new(),
         }
+    }
+
+    /// Empty slots for the attributes of spans and resources.
+    pub fn slots<'a>(&self) -> Slots<'a> {
+        Slots::new(self.keys.clone())
     }
 
     /// The resource of the spans that follow.
@@ -159,6 +167,7 @@ impl Normalizer {
         let protocol = peer::protocol(raw.kind, attributes);
         let start = if raw.start == 0 { raw.end } else { raw.start };
         tally.negative_durations += u32::from(raw.end < start);
+        let (request, certainty) = self.request(raw, attributes, operation, tally);
         let span = Span {
             id,
             parent,
@@ -169,13 +178,14 @@ impl Normalizer {
             resource: resource.id,
             operation: operation.symbol,
             peer: self.peer(raw, protocol, attributes, tally),
-            request: self.request(raw, attributes, operation, tally).symbol,
+            request: request.symbol,
             kind: raw.kind,
             protocol,
             messaging: peer::messaging_operation(attributes),
             remote_parent: remote_parent(raw.flags),
             is_error: raw.is_error,
             is_resend: is_resend(attributes),
+            is_request_certain: certainty == Certainty::Certain,
         };
         Ok(SpanRecord { trace, span })
     }
@@ -187,17 +197,20 @@ impl Normalizer {
         attributes: &Slots<'_>,
         operation: Name,
         tally: &mut Tally,
-    ) -> Name {
+    ) -> (Name, Certainty) {
         self.scratch.clear();
-        if !can_be_root(raw)
-            || !write_request(raw.kind, attributes, &mut self.scratch)
-            || self.scratch == raw.name
-        {
-            return operation;
+        if !can_be_root(raw) {
+            return (operation, Certainty::Open);
+        }
+        let Some(certainty) = write_request(raw.kind, attributes, &mut self.scratch) else {
+            return (operation, Certainty::Open);
+        };
+        if self.scratch == raw.name {
+            return (operation, certainty);
         }
         let request = self.names.templated(&self.scratch);
         tally.name(request);
-        request
+        (request, certainty)
     }
 
     #[inline]

@@ -8,11 +8,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::normalize::{Batch, Normalizer};
 use super::raw::{Parent, RawLink, RawSpan, Slots, Value, parent_id, span_id, trace_id};
-use super::semconv::Key;
 use crate::model::{SpanId, SpanKind, TraceId};
 
 const STATUS_ERROR: u64 = 2;
@@ -58,7 +57,7 @@ fn walk(
     links: &mut Vec<RawLink>,
     batch: &mut Batch<'_>,
 ) {
-    let mut slots = Slots::new();
+    let mut slots = normalizer.slots();
     from.resource.attributes.fill(&mut slots);
     let resource = normalizer.resource(&slots, &mut batch.tally);
     for span in from.scope_spans.iter().flat_map(|scope| &scope.spans) {
@@ -371,39 +370,17 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// The known ones of an attribute list.
-#[derive(Default)]
-struct Attributes<'a>(Vec<(Key, AnyValue<'a>)>);
+/// An attribute list.
+#[derive(Default, serde::Deserialize)]
+struct Attributes<'a>(#[serde(borrow)] Vec<KeyValue<'a>>);
 
 impl<'a> Attributes<'a> {
     fn fill<'s>(&'s self, slots: &mut Slots<'s>) {
         slots.clear();
-        for (key, value) in &self.0 {
-            slots.set(*key, value.value());
-        }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Attributes<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Attributes<'a>, D::Error> {
-        struct AttributesVisitor;
-        impl<'de> Visitor<'de> for AttributesVisitor {
-            type Value = Attributes<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of attributes")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Attributes<'de>, A::Error> {
-                let mut known = Vec::new();
-                while let Some(KeyValue { key, value }) = list.next_element()? {
-                    if let Some(key) = Key::find(&key.0) {
-                        known.push((key, value));
-                    }
-                }
-                Ok(Attributes(known))
+        for KeyValue { key, value } in &self.0 {
+            if let Some(slot) = slots.find(&key.0) {
+                slots.set(slot, value.value());
             }
         }
-        deserializer.deserialize_seq(AttributesVisitor)
     }
 }

@@ -7,7 +7,6 @@
 
 use super::normalize::{Batch, KnownResource, Normalizer};
 use super::raw::{RawLink, RawSpan, Slots, Value, parent_id, span_id, trace_id};
-use super::semconv::Key;
 use super::wire::{Fault, Reader, fixed32_tag, fixed64_tag, length_tag, varint_tag};
 use crate::model::SpanKind;
 
@@ -56,7 +55,7 @@ pub(super) fn decode(
     links: &mut Vec<RawLink>,
     batch: &mut Batch<'_>,
 ) -> Result<(), Fault> {
-    let mut walk = Walk { attributes: Slots::new(), normalizer, links, batch };
+    let mut walk = Walk { attributes: normalizer.slots(), normalizer, links, batch };
     let mut request = Reader::new(record);
     while let Some(tag) = request.tag()? {
         match tag {
@@ -175,8 +174,8 @@ fn attribute<'r>(message: Reader<'r>, slots: &mut Slots<'r>) -> Result<(), Fault
         if fields.tag()? == Some(tag::KEY_VALUE_VALUE) {
             let value = fields.message()?;
             if fields.rest().is_empty() {
-                if let Some(key) = Key::find(key) {
-                    slots.set(key, any_value(value, Value::Absent)?);
+                if let Some(slot) = slots.find(key) {
+                    slots.set(slot, any_value(value, Value::Absent)?);
                 }
                 return Ok(());
             }
@@ -203,9 +202,9 @@ fn unusual_attribute<'r>(mut fields: Reader<'r>, slots: &mut Slots<'r>) -> Resul
             _ => fields.skip(tag)?,
         }
     }
-    if let Some(key) = Key::find(key) {
+    if let Some(slot) = slots.find(key) {
         let value = message.map_or(Ok(Value::Absent), |piece| any_value(piece, earlier))?;
-        slots.set(key, value);
+        slots.set(slot, value);
     }
     Ok(())
 }

@@ -3,7 +3,9 @@
 //! Strings are bytes here: whether they are UTF-8 is asked only of those that are kept.
 
 use std::io::Write;
+use std::sync::Arc;
 
+use super::keys::{Keys, Slot};
 use super::semconv::{Key, Precedence};
 use crate::model::{SpanId, SpanKind, TraceId};
 
@@ -49,14 +51,21 @@ impl Value<'_> {
 
 /// The known attributes of one span or resource. Of a repeated key the last value counts; empty strings count as absent.
 pub(super) struct Slots<'a> {
+    keys: Arc<Keys>,
     present: u128,
-    values: [Value<'a>; Key::COUNT],
+    values: [Value<'a>; Slot::COUNT],
 }
 
 impl<'a> Slots<'a> {
     /// All empty.
-    pub fn new() -> Slots<'a> {
-        Slots { present: 0, values: [Value::Absent; Key::COUNT] }
+    pub fn new(keys: Arc<Keys>) -> Slots<'a> {
+        Slots { keys, present: 0, values: [Value::Absent; Slot::COUNT] }
+    }
+
+    /// The slot of an attribute, if any rule reads it.
+    #[inline(always)]
+    pub fn find(&self, name: &[u8]) -> Option<Slot> {
+        self.keys.find(name)
     }
 
     /// Empties all slots without touching them.
@@ -67,13 +76,12 @@ impl<'a> Slots<'a> {
 
     /// Fills one slot.
     #[inline(always)]
-    pub fn set(&mut self, key: Key, value: Value<'a>) {
-        let bit = key.bit();
+    pub fn set(&mut self, slot: Slot, value: Value<'a>) {
         if matches!(value, Value::Absent | Value::Text([])) {
-            self.present &= !bit;
+            self.present &= !slot.bit();
         } else {
-            self.present |= bit;
-            self.values[key as usize] = value;
+            self.present |= slot.bit();
+            self.values[slot.index()] = value;
         }
     }
 
@@ -86,7 +94,21 @@ impl<'a> Slots<'a> {
     /// The value of a slot.
     #[inline(always)]
     pub fn get(&self, key: Key) -> Value<'a> {
-        if self.present & key.bit() != 0 { self.values[key as usize] } else { Value::Absent }
+        self.at(key.into())
+    }
+
+    #[inline(always)]
+    fn at(&self, slot: Slot) -> Value<'a> {
+        if self.present & slot.bit() != 0 { self.values[slot.index()] } else { Value::Absent }
+    }
+
+    /// The first attribute that the configuration takes for the name of a flow.
+    #[inline(always)]
+    pub fn flow_name(&self) -> Option<Value<'a>> {
+        if self.present & self.keys.flow_mask() == 0 {
+            return None;
+        }
+        self.keys.flow().iter().map(|slot| self.at(*slot)).find(|value| *value != Value::Absent)
     }
 
     /// The first of `keys` that is there.

@@ -1,7 +1,8 @@
 //! What was asked for: rule 1 of a flow's identity (ALGORITHMS 0), before templating.
 //!
-//! First of: method and route (unless the route is a wildcard), RPC service and method, destination and operation
-//! of a consumer, method and URL template, method and path, the span's name.
+//! First of: an attribute that the configuration names, method and route, RPC service and method, destination and
+//! operation of a consumer, method and URL template, method and path, the span's name.
+//! A route that takes whatever comes (`/*`, or `/` as catch-alls are often reported) says less than a path that was recorded.
 
 use super::peer::{behind_scheme, destination};
 use super::raw::Parent;
@@ -18,25 +19,43 @@ pub(super) fn can_be_root(span: &RawSpan<'_>) -> bool {
         || matches!(span.kind, SpanKind::Server | SpanKind::Consumer | SpanKind::Unspecified)
 }
 
-/// Writes the request's name to `out`; false, and nothing written, where the span's name is the best there is.
+/// Whether a name is sure to say what was asked for, however generic it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certainty {
+    /// It says what the configuration asks for, or what path was asked for: `GET /` is the home page.
+    Certain,
+    /// It may stand for many: `GET /` of a catch-all route.
+    Open,
+}
+
+/// Writes the request's name to `out`; `None`, and nothing written, where the span's name is the best there is.
 #[inline]
-pub(super) fn write_request(kind: SpanKind, attributes: &Slots<'_>, out: &mut Vec<u8>) -> bool {
-    if let Some(route) = attributes.text(&keys::ROUTE).filter(|route| !is_wildcard(route)) {
+pub(super) fn write_request(kind: SpanKind, attributes: &Slots<'_>, out: &mut Vec<u8>) -> Option<Certainty> {
+    if let Some(name) = attributes.flow_name() {
+        name.write_to(out);
+        return Some(Certainty::Certain);
+    }
+    let route = attributes.text(&keys::ROUTE);
+    if let Some(route) = route.filter(|route| !is_catch_all(route)) {
         write_http(attributes, route, out);
-        return true;
+        return Some(Certainty::Open);
     }
     if attributes.has(&keys::RPC) && write_rpc(attributes, out) {
-        return true;
+        return Some(Certainty::Open);
     }
     if kind == SpanKind::Consumer && write_consumed(attributes, out) {
-        return true;
+        return Some(Certainty::Open);
     }
-    let template = attributes.text(&keys::URL_TEMPLATE);
-    match template.or_else(|| attributes.text(&keys::PATH).map(path_of)) {
-        Some(path) => write_http(attributes, path, out),
-        None => return false,
-    }
-    true
+    let (path, certainty) = if let Some(template) = attributes.text(&keys::URL_TEMPLATE) {
+        (template, Certainty::Open)
+    } else if let Some(url) = attributes.text(&keys::PATH) {
+        (path_of(url), Certainty::Certain)
+    } else {
+        // Without a path a bare `/` is still a place; a wildcard is none.
+        (route.filter(|route| !is_wildcard(route))?, Certainty::Open)
+    };
+    write_http(attributes, path, out);
+    Some(certainty)
 }
 
 fn write_http(attributes: &Slots<'_>, path: &[u8], out: &mut Vec<u8>) {
@@ -69,6 +88,11 @@ fn write_consumed(attributes: &Slots<'_>, out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// True for routes that take whatever comes; a bare `/` is one in Go, and where middleware reports its own mount point.
+fn is_catch_all(route: &[u8]) -> bool {
+    route == b"/" || is_wildcard(route)
+}
+
 /// True for routes that name no place at all: `/*`, `/**`, `*`, `/{*path}`, `/{proxy+}`, `/(.*)`. A bare `/` is a place.
 fn is_wildcard(route: &[u8]) -> bool {
     let is_star = |segment: &[u8]| segment.contains(&b'*') || segment.ends_with(b"+}");
@@ -88,15 +112,23 @@ fn path_of(url: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::decode::fixture::slots;
+    use crate::decode::keys::Keys;
+    use crate::decode::raw::Value;
     use crate::decode::template::template;
 
     fn request(kind: SpanKind, attributes: &str) -> Option<String> {
+        named(kind, attributes).map(|(name, _)| name)
+    }
+
+    fn named(kind: SpanKind, attributes: &str) -> Option<(String, Certainty)> {
         let mut out = Vec::new();
-        let is_written = write_request(kind, &slots(attributes), &mut out);
-        assert_eq!(is_written, !out.is_empty());
-        is_written.then(|| template(std::str::from_utf8(&out).unwrap()).into_owned())
+        let certainty = write_request(kind, &slots(attributes), &mut out);
+        assert_eq!(certainty.is_some(), !out.is_empty());
+        certainty.map(|certainty| (template(std::str::from_utf8(&out).unwrap()).into_owned(), certainty))
     }
 
     #[test]
@@ -105,7 +137,10 @@ mod tests {
             ("http.request.method=GET http.route=/orders/{id} url.path=/orders/7", Some("GET /orders/{id}")),
             ("http.method=GET http.route=/orders/{id}", Some("GET /orders/{id}")),
             ("http.route=/orders", Some("/orders")),
-            ("http.method=GET http.route=/ http.target=/x", Some("GET /")),
+            ("http.method=GET http.route=/ http.target=/x", Some("GET /x")),
+            ("http.method=GET http.route=/ http.target=/?page=2", Some("GET /")),
+            ("http.method=GET http.route=/", Some("GET /")),
+            ("http.method=GET http.route=/ rpc.service=S rpc.method=M", Some("S/M")),
             ("http.method=GET http.route=/* http.target=/orders/7?x=1", Some("GET /orders/{id}")),
             ("http.method=GET http.route=/api/* http.target=/orders/7", Some("GET /api/*")),
             ("http.method=GET http.route=/{*path} url.path=/a", Some("GET /a")),
@@ -129,6 +164,42 @@ mod tests {
         for (attributes, expected) in table {
             assert_eq!(request(SpanKind::Server, attributes).as_deref(), expected, "{attributes}");
         }
+    }
+
+    #[test]
+    fn a_recorded_path_is_certain_and_a_route_is_not() {
+        let table = [
+            ("http.method=GET http.route=/* url.path=/", Some(("GET /", Certainty::Certain))),
+            ("http.method=GET url.path=/cart", Some(("GET /cart", Certainty::Certain))),
+            ("http.method=GET http.route=/", Some(("GET /", Certainty::Open))),
+            ("http.method=GET http.route=/api/* url.path=/api/cart", Some(("GET /api/*", Certainty::Open))),
+            ("http.method=GET url.template=/*", Some(("GET /*", Certainty::Open))),
+            ("rpc.method=shop.Cart/Get", Some(("shop.Cart/Get", Certainty::Open))),
+        ];
+        for (attributes, expected) in table {
+            let expected = expected.map(|(name, certainty)| (name.to_owned(), certainty));
+            assert_eq!(named(SpanKind::Server, attributes), expected, "{attributes}");
+        }
+    }
+
+    #[test]
+    fn what_the_configuration_names_goes_first() {
+        let named = |line: &str| {
+            let keys = Keys::new(&["app.feature".into(), "url.path".into()]);
+            let mut slots = Slots::new(Arc::new(keys));
+            for (key, value) in line.split_whitespace().filter_map(|pair| pair.split_once('=')) {
+                let slot = slots.find(key.as_bytes()).unwrap();
+                slots.set(slot, Value::Text(value.as_bytes()));
+            }
+            let mut out = Vec::new();
+            let certainty = write_request(SpanKind::Server, &slots, &mut out);
+            (String::from_utf8(out).unwrap(), certainty)
+        };
+        let certain = |name: &str| (name.to_owned(), Some(Certainty::Certain));
+        assert_eq!(named("http.route=/orders app.feature=reorder"), certain("reorder"));
+        assert_eq!(named("http.route=/orders url.path=/orders app.feature=*"), certain("*"));
+        assert_eq!(named("http.route=/orders url.path=/orders/7"), certain("/orders/7"));
+        assert_eq!(named("http.route=/orders"), ("/orders".to_owned(), Some(Certainty::Open)));
     }
 
     #[test]

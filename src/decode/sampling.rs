@@ -61,7 +61,9 @@ fn from_attributes(attributes: &Slots<'_>) -> Option<Sampling> {
         .and_then(Sampling::from_adjusted_count)
         .or_else(|| {
             let is_probabilistic = attributes.get(Key::SamplerType) == Value::Text(b"probabilistic");
-            number(Key::SamplerParam).filter(|_| is_probabilistic).and_then(from_probability)
+            let of_span = number(Key::SamplerParam).filter(|_| is_probabilistic).and_then(from_probability);
+            // Jaeger's samplers decide at the root and tell it on that span alone.
+            of_span.map(Sampling::of_whole_trace)
         })
         .or_else(|| number(Key::SamplingProbability).and_then(from_probability))
 }
@@ -71,9 +73,9 @@ mod tests {
     use super::*;
 
     fn weight(trace_state: &str, attributes: &[(Key, Value<'static>)]) -> Option<f64> {
-        let mut slots = Slots::new();
+        let mut slots = Slots::new(Default::default());
         for (key, value) in attributes {
-            slots.set(*key, *value);
+            slots.set((*key).into(), *value);
         }
         let sampling = sampling(trace_state.as_bytes(), &slots, Sampling::UNKNOWN);
         sampling.is_known().then(|| (sampling.weight() as f64 / 65536.0 * 1000.0).round() / 1000.0)
@@ -120,9 +122,20 @@ mod tests {
     }
 
     #[test]
+    fn only_what_the_root_decided_holds_for_the_trace() {
+        let mut slots = Slots::new(Default::default());
+        slots.set(Key::SamplingProbability.into(), Value::Double(0.5));
+        assert!(!sampling(b"", &slots, Sampling::UNKNOWN).is_of_whole_trace());
+        slots.set(Key::SamplerType.into(), Value::Text(b"probabilistic"));
+        slots.set(Key::SamplerParam.into(), Value::Double(0.25));
+        assert!(sampling(b"", &slots, Sampling::UNKNOWN).is_of_whole_trace());
+        assert!(!sampling(b"ot=th:8", &slots, Sampling::UNKNOWN).is_of_whole_trace());
+    }
+
+    #[test]
     fn the_operator_speaks_last() {
         let tenth = from_probability(0.1).unwrap();
-        assert_eq!(sampling(b"", &Slots::new(), tenth), tenth);
-        assert_eq!(sampling(b"ot=th:0", &Slots::new(), tenth), Sampling::ALL);
+        assert_eq!(sampling(b"", &Slots::new(Default::default()), tenth), tenth);
+        assert_eq!(sampling(b"ot=th:0", &Slots::new(Default::default()), tenth), Sampling::ALL);
     }
 }

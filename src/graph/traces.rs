@@ -150,6 +150,7 @@ fn compact(span: &Span, symbols: &Symbols) -> Span {
     Span {
         sampling: Sampling::UNKNOWN,
         request: span.operation,
+        is_request_certain: false,
         resource: ResourceId(symbols.resources.intern(resource)),
         ..span.clone()
     }

@@ -6,7 +6,7 @@ pub const WEIGHT_ONE: u64 = 1 << 16;
 const THRESHOLD_BITS: u32 = 56;
 const THRESHOLD_END: u64 = 1 << THRESHOLD_BITS;
 
-/// A rejection threshold of 56 bits and whether it is known.
+/// A rejection threshold of 56 bits, whether it is known, and whether it holds for all spans of its trace.
 ///
 /// A span with threshold `T` was kept because its trace's randomness `R` is at least `T`,
 /// so it stands for `2^56 / (2^56 - T)` spans. All spans of a trace share `R`.
@@ -14,6 +14,7 @@ const THRESHOLD_END: u64 = 1 << THRESHOLD_BITS;
 pub struct Sampling(u64);
 
 const KNOWN: u64 = 1 << 63;
+const TRACE_WIDE: u64 = 1 << 62;
 
 impl Sampling {
     /// Nothing is known: counts as one, and is reported as of unknown weight.
@@ -37,6 +38,16 @@ impl Sampling {
         Some(Sampling::from_threshold(THRESHOLD_END - kept))
     }
 
+    /// The same, said once for all spans of the trace: the sampler decided at its root.
+    pub fn of_whole_trace(self) -> Sampling {
+        Sampling(self.0 | TRACE_WIDE)
+    }
+
+    /// True where it was said for all spans of the trace.
+    pub fn is_of_whole_trace(self) -> bool {
+        self.0 & TRACE_WIDE != 0
+    }
+
     /// True where the span (or the operator) said how it was sampled.
     pub fn is_known(self) -> bool {
         self.0 & KNOWN != 0
@@ -44,7 +55,7 @@ impl Sampling {
 
     /// The rejection threshold, 0 where nothing is known.
     pub fn threshold(self) -> u64 {
-        self.0 & !KNOWN
+        self.0 & !(KNOWN | TRACE_WIDE)
     }
 
     /// Sampling of an event that needs both spans: it is seen only if `R` passes the larger threshold.
@@ -58,7 +69,7 @@ impl Sampling {
     pub fn thinned(self, kept: u32) -> Sampling {
         let before = THRESHOLD_END - self.threshold();
         let after = ((u128::from(before) * u128::from(kept)) >> 32).max(1) as u64;
-        Sampling((self.0 & KNOWN) | (THRESHOLD_END - after))
+        Sampling((self.0 & (KNOWN | TRACE_WIDE)) | (THRESHOLD_END - after))
     }
 
     /// The weight in 1/65536, rounded half to even, cut to `u64::MAX`.
@@ -97,6 +108,17 @@ mod tests {
         }
         assert_eq!(Sampling::from_adjusted_count(0.5), None);
         assert_eq!(Sampling::from_adjusted_count(f64::NAN), None);
+    }
+
+    #[test]
+    fn what_holds_for_the_whole_trace_weighs_the_same_and_is_of_one_span_once_joined() {
+        let half = Sampling::from_threshold(1 << 55);
+        let wide = half.of_whole_trace();
+        assert!(wide.is_of_whole_trace() && wide.is_known() && !half.is_of_whole_trace());
+        assert_eq!((wide.weight(), wide.threshold()), (half.weight(), half.threshold()));
+        assert_eq!(wide.joint(wide), half);
+        assert!(wide.thinned(1 << 31).is_of_whole_trace());
+        assert_eq!(wide.thinned(1 << 31).weight(), 4 * WEIGHT_ONE);
     }
 
     #[test]

@@ -181,6 +181,8 @@ pub struct Span {
     pub is_error: bool,
     /// Marked as a resend by its instrumentation (`http.request.resend_count` above zero).
     pub is_resend: bool,
+    /// `request` is sure to say what was asked for, however generic it reads: `GET /` of the home page, not of a catch-all.
+    pub is_request_certain: bool,
 }
 
 /// A decoded span with the trace it belongs to.

@@ -10,7 +10,6 @@ use crate::config::Config;
 use crate::decode::DecodeSettings;
 use crate::decode::normalize::{Batch, Normalizer};
 use crate::decode::raw::{RawLink, RawSpan, Slots, Value, parent_id, span_id, trace_id};
-use crate::decode::semconv::Key;
 use crate::decode::tally::Tally;
 use crate::model::{SpanKind, SpanRecord, Symbols};
 
@@ -19,9 +18,9 @@ pub(super) fn settings() -> DecodeSettings {
 }
 
 fn slots(attributes: &[KeyValue]) -> Slots<'_> {
-    let mut slots = Slots::new();
+    let mut slots = Slots::new(Arc::default());
     for attribute in attributes {
-        let Some(key) = Key::find(attribute.key.as_bytes()) else { continue };
+        let Some(slot) = slots.find(attribute.key.as_bytes()) else { continue };
         let value = match attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
             Some(any_value::Value::StringValue(text)) => Value::Text(text.as_bytes()),
             Some(any_value::Value::IntValue(value)) => Value::Int(*value),
@@ -29,7 +28,7 @@ fn slots(attributes: &[KeyValue]) -> Slots<'_> {
             Some(any_value::Value::BoolValue(value)) => Value::Bool(*value),
             _ => Value::Absent,
         };
-        slots.set(key, value);
+        slots.set(slot, value);
     }
     slots
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 use serde_json::{Value, json};
 
 use super::oracle;
@@ -346,5 +348,32 @@ fn enums_and_numbers_come_in_every_spelling() {
         (json!(1), false),
     ] {
         assert_eq!(only(&record(cart(), json!({"status": {"code": code}}))).1.span.is_error, expected);
+    }
+}
+
+#[test]
+fn what_the_configuration_names_is_read_from_both_formats() {
+    let settings = || DecodeSettings {
+        flow_attributes: vec!["app.feature".into(), "http.route".into()],
+        ..oracle::settings()
+    };
+    let table = [
+        (json!({"app.feature": {"stringValue": "reorder"}, "http.route": {"stringValue": "/a"}}), "reorder"),
+        (json!({"http.route": {"stringValue": "/a"}}), "/a"),
+        (json!({"app.feature": {"intValue": "7"}}), "7"),
+        (json!({"app.featured": {"stringValue": "x"}}), "op"),
+        (json!({"app.feature": {"stringValue": ""}}), "op"),
+    ];
+    for (attributes, expected) in table {
+        let json = record(cart(), json!({"kind": 2, "attributes": attributes}));
+        let request: ExportTraceServiceRequest = serde_json::from_slice(&json).unwrap();
+        for bytes in [json, request.encode_to_vec()] {
+            let mut bench = Bench::new(settings());
+            assert_eq!(bench.decode(&bytes).spans, 1);
+            let span = bench.spans[0].span.clone();
+            assert_eq!(bench.text(span.request), expected, "{attributes}");
+            assert_eq!(span.is_request_certain, expected != "op", "{attributes}");
+            assert_eq!(bench.text(span.operation), "op");
+        }
     }
 }
