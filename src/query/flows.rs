@@ -55,6 +55,9 @@ pub(super) fn flow_id(root: &Node, name: &str, symbols: &Symbols) -> String {
     node_id("flow", &text(root.name), &text(root.namespace), &text(root.environment), name)
 }
 
+/// Between the name of a root and what its requests call, where the analysis refined a name that says nothing.
+const REFINED_BY: &str = " > ";
+
 /// What a flow can be called by.
 #[derive(Clone, Copy)]
 pub(super) struct FlowName<'a> {
@@ -68,9 +71,16 @@ impl FlowName<'_> {
     pub fn with_service(&self) -> String {
         format!("{} {}", self.service, self.name)
     }
+
+    /// The same under the name that its root gave itself.
+    fn of_root(self) -> Self {
+        let own = self.name.split_once(REFINED_BY).map_or(self.name, |(own, _)| own);
+        FlowName { name: own, ..self }
+    }
 }
 
-/// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name.
+/// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name; where none has
+/// the name, the only one whose root has it.
 pub(super) fn find_flow<'a>(
     flows: impl Iterator<Item = FlowName<'a>> + Clone,
     wanted: &str,
@@ -79,7 +89,10 @@ pub(super) fn find_flow<'a>(
         return Ok(wanted.to_string());
     }
     let is_meant = |flow: &FlowName| flow.name == wanted || flow.with_service() == wanted;
-    let of_name: BTreeSet<&str> = flows.clone().filter(is_meant).map(|flow| flow.id).collect();
+    let mut of_name: BTreeSet<&str> = flows.clone().filter(is_meant).map(|flow| flow.id).collect();
+    if of_name.is_empty() {
+        of_name = flows.clone().map(FlowName::of_root).filter(is_meant).map(|flow| flow.id).collect();
+    }
     match of_name.len() {
         1 => Ok(of_name.into_iter().collect()),
         0 => Err(unknown_flow(flows, wanted)),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::analyze::{CallPath, FlowRequest, PathPlace};
+use crate::query::flows::{FlowName, find_flow};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -77,6 +78,25 @@ fn flows_of_one_name_are_told_apart_by_their_services_wherever_they_are_named() 
     let first = &answer.paths.0.segments[0];
     let names: Vec<&str> = first.flows.iter().map(|flow| &*flow.name).collect();
     assert_eq!(names, ["d GET /x", "a GET /x"], "a has one request that goes elsewhere");
+}
+
+#[test]
+fn a_flow_is_called_by_the_name_of_its_root_where_only_one_has_it() {
+    let flow = |id, service, name| FlowName { id, service, name };
+    let flows = [
+        flow("1", "gate", "/* > cart /get"),
+        flow("2", "admin", "/* > users > db"),
+        flow("3", "web", "Recv. > cart"),
+        flow("4", "web", "GET /* > cart"),
+        flow("5", "web", "GET /*"),
+    ];
+    let find = |wanted| find_flow(flows.iter().copied(), wanted).map_err(|error| error.to_string());
+    assert_eq!(find("Recv."), Ok("3".to_string()));
+    assert_eq!((find("gate /*"), find("admin /*")), (Ok("1".to_string()), Ok("2".to_string())));
+    assert_eq!(find("GET /*"), Ok("5".to_string()), "its whole name, before what is only a part of one");
+    let several = find("/*").unwrap_err();
+    assert!(several.contains("several have this name: give one of `1`, `2`"), "{several}");
+    assert!(find("cart").is_err() && find("/* > users").is_err(), "only the root's own name counts");
 }
 
 #[test]
