@@ -46,7 +46,7 @@ impl LiveAnswers {
         notes.extend(connection.problem);
         // Without a broker nobody knows how far the log goes.
         let lag_ms = connection.is_connected.then_some(lag_ms);
-        Freshness { now, lag_ms, dropped: None, notes }
+        Freshness { now: Some(now), lag_ms, dropped: None, notes }
     }
 
     fn store_status(&self, size: &HistorySize) -> StoreStatus {

@@ -17,8 +17,8 @@ use crate::telemetry::Reason;
 /// What an answer says beside its range: it changes while the range's numbers may not.
 #[derive(Clone, Debug, Default)]
 pub struct Freshness {
-    /// When the answer is given.
-    pub now: UnixNanos,
+    /// When the answer is given; none where it is a matter of its range alone: of files, whose end is known.
+    pub now: Option<UnixNanos>,
     /// How far reading lies behind the log, milliseconds; `None` for files, and where it is not known.
     pub lag_ms: Option<u64>,
     /// What did not reach the graph, by reason, where it is not counted by minutes: of files.
@@ -31,7 +31,7 @@ impl Freshness {
     /// What an answer as of an instant says of itself: what its own minutes know, and nothing of now.
     pub(super) fn at(&self, as_of: Option<UnixNanos>) -> Freshness {
         match as_of {
-            Some(now) => Freshness { now, ..Freshness::default() },
+            Some(_) => Freshness { now: as_of, ..Freshness::default() },
             None => self.clone(),
         }
     }
@@ -87,7 +87,7 @@ pub(super) fn range(from: Minute, to: Minute, freshness: &Freshness) -> RangeDoc
     RangeDocument {
         from: rfc3339(from.start_nanos()),
         to: rfc3339(to.start_nanos()),
-        as_of: rfc3339(freshness.now),
+        as_of: rfc3339(freshness.now.unwrap_or(to.start_nanos())),
     }
 }
 
