@@ -105,8 +105,9 @@ impl Answers for LiveAnswers {
 
     fn flow_path(&self, flow: &str, query: &PathQuery) -> Result<FlowProfileDocument, QueryError> {
         let shared = &self.shared;
-        let answer = query::flow_path(&shared.timeline, flow, query, &shared.config.shared, now_nanos())?;
-        Ok(flow_profile_document(&answer.paths, path_scope(&answer, &self.freshness())))
+        let answer = query::flow_path(&shared.timeline, flow, query, &shared.config, now_nanos())?;
+        let (view, exemplars) = &answer.paths;
+        Ok(flow_profile_document(view, exemplars, path_scope(&answer, &self.freshness())))
     }
 
     fn trace(&self, trace: TraceId, query: &FlowQuery) -> Result<CriticalPathDocument, QueryError> {

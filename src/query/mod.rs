@@ -23,4 +23,4 @@ pub use paths::{PathAnswer, flow_path, shared_paths};
 pub use request::{Direction, FlowQuery, GraphQuery, Level, PathQuery, QueryError, TimeRange};
 pub use select::select;
 pub use snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
-pub use traces::{TraceAnswer, trace};
+pub use traces::{Exemplar, TraceAnswer, trace};

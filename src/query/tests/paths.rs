@@ -58,11 +58,11 @@ fn question() -> PathQuery {
 
 #[test]
 fn flows_of_one_name_are_told_apart_by_their_services_wherever_they_are_named() {
-    let (timeline, config) = (two_flows(), SharedConfig::default());
+    let (timeline, config) = (two_flows(), Config::default());
     let find = |flow: &str| {
         let found = flow_path(&timeline, flow, &question(), &config, SECOND);
         found
-            .map(|answer| (answer.paths.id, answer.paths.name.to_string()))
+            .map(|answer| (answer.paths.0.id, answer.paths.0.name.to_string()))
             .map_err(|error| error.to_string())
     };
     let of_a = Ok(("flow:a|GET /x".to_string(), "a GET /x".to_string()));
@@ -74,7 +74,7 @@ fn flows_of_one_name_are_told_apart_by_their_services_wherever_they_are_named() 
     );
     assert!(find("GET /y").unwrap_err().contains("did you mean `GET /x`?"));
 
-    let answer = shared_paths(&timeline, &question(), &config, SECOND).unwrap();
+    let answer = shared_paths(&timeline, &question(), &config.shared, SECOND).unwrap();
     let first = &answer.paths.0.segments[0];
     let names: Vec<&str> = first.flows.iter().map(|flow| &*flow.name).collect();
     assert_eq!(names, ["d GET /x", "a GET /x"], "a has one request that goes elsewhere");
@@ -101,7 +101,7 @@ fn a_flow_is_called_by_the_name_of_its_root_where_only_one_has_it() {
 
 #[test]
 fn rates_are_over_the_time_in_which_something_could_be_counted() {
-    let (timeline, config) = (two_flows(), SharedConfig::default());
+    let (timeline, config) = (two_flows(), Config::default());
     for (range, now) in [
         (TimeRange::All, 20 * SECOND),
         (TimeRange::Window(std::time::Duration::from_secs(900)), 20 * SECOND),
@@ -109,7 +109,7 @@ fn rates_are_over_the_time_in_which_something_could_be_counted() {
     ] {
         let flows = FlowQuery { range, ..FlowQuery::default() };
         let query = PathQuery { flows, ..question() };
-        let view = flow_path(&timeline, "d GET /x", &query, &config, now).unwrap().paths;
+        let view = flow_path(&timeline, "d GET /x", &query, &config, now).unwrap().paths.0;
         assert_eq!(view.per_second, 2.0, "40 requests in 20 s of {range:?}");
     }
 }
