@@ -94,12 +94,10 @@ pub(super) fn run(args: Args) -> Outcome {
     let (local, query) = args.source.ask(&query, parse_graph_query)?;
     let mut snapshot =
         query::graph(&local.timeline, &query, &local.config.shared, local.now).map_err(refused)?;
-    if local.is_final() {
-        snapshot.provisional_from = None;
-    }
+    local.settle(&mut snapshot.coverage);
     let document = graph_document(&snapshot, &local.freshness);
     print(&document, &args)?;
-    local.report(snapshot.from, snapshot.to)?;
+    local.report(snapshot.coverage.from, snapshot.coverage.to)?;
     matched(&document, &local.hint())
 }
 

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::export::Freshness;
 use crate::model::time::rfc3339;
 use crate::model::{Minute, UnixNanos};
-use crate::query::QueryError;
+use crate::query::{Coverage, QueryError};
 use crate::store::{History, Policy, Resume, Timeline};
 use crate::telemetry::Telemetry;
 
@@ -148,9 +148,11 @@ pub(super) fn encoded(value: &str) -> impl std::fmt::Display {
 }
 
 impl Local {
-    /// All of the input of files is there: nothing will change.
-    pub fn is_final(&self) -> bool {
-        !self.is_store
+    /// All of the input of files is there: nothing of the answer will change.
+    pub fn settle(&self, coverage: &mut Coverage) {
+        if !self.is_store {
+            coverage.provisional_from = None;
+        }
     }
 
     /// What there is, where nothing matched.

@@ -3,28 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::notes;
+use super::coverage::Coverage;
 use super::request::{FlowQuery, QueryError};
 use super::snapshot::node_id;
-use crate::graph::{FlowStats, Totals};
-use crate::lane::Dropped;
-use crate::model::{Minute, Node, Symbols, UnixNanos};
+use crate::graph::FlowStats;
+use crate::model::{Node, Symbols, UnixNanos};
 use crate::store::Reading;
 
 /// The flows of a time range, sorted by id.
 pub struct FlowsSnapshot {
-    /// First minute answered.
-    pub from: Minute,
-    /// First minute after the answer.
-    pub to: Minute,
-    /// First minute whose numbers may still change.
-    pub provisional_from: Option<Minute>,
-    /// Sums over all of the range.
-    pub totals: Totals,
-    /// What did not reach a lane in the range, by reason.
-    pub dropped: Dropped,
-    /// Why the range is not whole, in words.
-    pub notes: Vec<String>,
+    /// What was read.
+    pub coverage: Coverage,
     /// The instant that the question fixes its answer to.
     pub as_of: Option<UnixNanos>,
     /// The flows.
@@ -161,14 +150,5 @@ pub fn select_flows(reading: &Reading, symbols: &Symbols, query: &FlowQuery) -> 
         flows.push(FlowEntry { id, name, service, namespace, environment, stats, touches });
     }
     flows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    FlowsSnapshot {
-        from: reading.from,
-        to: reading.to,
-        provisional_from: reading.provisional_from,
-        totals: reading.bucket.totals,
-        dropped: reading.bucket.inputs.dropped(),
-        notes: notes::notes(reading),
-        as_of: query.as_of,
-        flows,
-    }
+    FlowsSnapshot { coverage: Coverage::of(reading), as_of: query.as_of, flows }
 }

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::answer::read;
+use super::coverage::Coverage;
 use super::flows::{FlowName, find_flow, flow_id, unknown_flow};
-use super::notes;
 use super::profiles::{NodeNames, flow_name, profiles, tell_apart};
 use super::request::{FlowQuery, PathQuery, QueryError};
 use super::shared::{self, ContextView, FlowView, Profiles, River, SharedOptions, SharedPaths};
 use super::snapshot::GraphSnapshot;
 use super::traces::{Exemplar, exemplars};
 use crate::config::{Config, SharedConfig};
-use crate::graph::{FlowKey, FlowTraces, Totals};
-use crate::lane::Dropped;
-use crate::model::{Minute, Symbols, UnixNanos};
+use crate::graph::{FlowKey, FlowTraces};
+use crate::model::{Symbols, UnixNanos};
 use crate::store::{Reading, Timeline};
 
 const NANOS_PER_SECOND: UnixNanos = 1_000_000_000;
@@ -22,18 +21,8 @@ const NANOS_PER_SECOND: UnixNanos = 1_000_000_000;
 pub struct PathAnswer<T> {
     /// The question.
     pub query: PathQuery,
-    /// First minute answered.
-    pub from: Minute,
-    /// First minute after the answer.
-    pub to: Minute,
-    /// First minute whose numbers may still change.
-    pub provisional_from: Option<Minute>,
-    /// Sums over all of the range.
-    pub totals: Totals,
-    /// What did not reach a lane in the range, by reason.
-    pub dropped: Dropped,
-    /// Why the range is not whole, in words.
-    pub notes: Vec<String>,
+    /// What was read.
+    pub coverage: Coverage,
     /// The answer.
     pub paths: T,
 }
@@ -177,17 +166,7 @@ impl<'a> Question<'a> {
     }
 
     fn answer<T>(&self, paths: T) -> PathAnswer<T> {
-        let reading = &self.reading;
-        PathAnswer {
-            query: self.query.clone(),
-            from: reading.from,
-            to: reading.to,
-            provisional_from: reading.provisional_from,
-            totals: reading.bucket.totals,
-            dropped: reading.bucket.inputs.dropped(),
-            notes: notes::notes(reading),
-            paths,
-        }
+        PathAnswer { query: self.query.clone(), coverage: Coverage::of(&self.reading), paths }
     }
 }
 

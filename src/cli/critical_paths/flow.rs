@@ -33,12 +33,10 @@ pub(super) fn run(flow: &str, args: &Args) -> Outcome {
     let (local, query) = args.source.ask(&query, parse_path_query)?;
     let mut answer =
         query::flow_path(&local.timeline, flow, &query, &local.config, local.now).map_err(refused)?;
-    if local.is_final() {
-        answer.provisional_from = None;
-    }
+    local.settle(&mut answer.coverage);
     let (view, exemplars) = &answer.paths;
     print(&flow_profile_document(view, exemplars, path_scope(&answer, &local.freshness)), format)?;
-    local.report(answer.from, answer.to)
+    local.report(answer.coverage.from, answer.coverage.to)
 }
 
 fn print(document: &FlowProfileDocument, format: Format) -> Outcome {

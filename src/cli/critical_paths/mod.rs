@@ -120,9 +120,10 @@ impl Args {
             return Ok(Some(draw(&document)));
         }
         let (local, query) = self.source.ask(&query, parse_graph_query)?;
-        let snapshot =
+        let mut snapshot =
             query::graph(&local.timeline, &query, &local.config.shared, local.now).map_err(refused)?;
-        local.report(snapshot.from, snapshot.to)?;
+        local.settle(&mut snapshot.coverage);
+        local.report(snapshot.coverage.from, snapshot.coverage.to)?;
         Ok(Some(draw(&graph_document(&snapshot, &local.freshness))))
     }
 

@@ -30,15 +30,13 @@ pub(super) fn run(args: &Args) -> Outcome {
     let (local, query) = args.source.ask(&query, parse_path_query)?;
     let mut answer =
         query::shared_paths(&local.timeline, &query, &local.config.shared, local.now).map_err(refused)?;
-    if local.is_final() {
-        answer.provisional_from = None;
-    }
+    local.settle(&mut answer.coverage);
     let (document, river) = shared_documents(&answer, &local.freshness);
     match format {
         Format::River => output::print(&to_river(&river))?,
         format => print(&document, format)?,
     }
-    local.report(answer.from, answer.to)?;
+    local.report(answer.coverage.from, answer.coverage.to)?;
     matched(&document, &local.hint())
 }
 
