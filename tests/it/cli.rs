@@ -81,15 +81,15 @@ fn answers_of_a_file_are_the_same_at_any_time() {
     let from = ["--from", "2023-11-14T22:15:00Z"];
     for (command, options, minutes) in [
         ("graph", &[][..], ("22:14", "22:16")),
-        ("graph", &["--window", "1m"], ("22:15", "22:16")),
-        ("critical-paths", &from, ("22:15", "22:16")),
+        ("graph", &["--window", "1m"][..], ("22:15", "22:16")),
+        ("critical-paths", &from[..], ("22:15", "22:16")),
         (
             "critical-paths",
-            &["--flow", "shop-gateway GET /orders", "--min-requests", "1"],
+            &["--flow", "shop-gateway GET /orders", "--min-requests", "1"][..],
             ("22:14", "22:16"),
         ),
     ] {
-        let export = || run(&[&[command, file.to_str().unwrap(), "--format", "json"], options].concat());
+        let export = || run(&[&[command, file.to_str().unwrap(), "--format", "json"][..], options].concat());
         let first = export();
         assert_eq!(code(&first), 0, "{command} {options:?}: {}", stderr(&first));
         let document: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
