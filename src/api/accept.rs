@@ -1,11 +1,15 @@
 //! Which of the offered media types a client wants (RFC 9110, 12.5.1).
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 
 use super::error::{ApiError, excerpt};
 
-/// The index of the offered type that `Accept` prefers; the first one where it does not care.
+/// The index of the offered type that `Accept` prefers; the first one where it does not care. What is offered may have
+/// parameters (`; charset=utf-8`), which are not compared.
 pub(super) fn choose(headers: &HeaderMap, offered: &[&str]) -> Result<usize, ApiError> {
+    let offered: Vec<&str> =
+        offered.iter().map(|offered| offered.split(';').next().unwrap_or(offered)).collect();
     let values: Vec<&str> =
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let accept = values.join(",");
@@ -23,6 +27,12 @@ pub(super) fn choose(headers: &HeaderMap, offered: &[&str]) -> Result<usize, Api
         Some((index, _)) => Ok(index),
         None => Err(ApiError::NotAcceptable { accept: excerpt(&accept), offered: offered.join(" or ") }),
     }
+}
+
+/// The same answer, which another `Accept` would have made another one.
+pub(super) fn varied(mut response: Response) -> Response {
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 /// The quality of the most specific range that covers the type; 0 where none does.
@@ -51,8 +61,6 @@ fn specificity(range: &str, media_type: &str) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     fn chosen(accept: &str) -> Option<usize> {
@@ -80,6 +88,13 @@ mod tests {
         for (accept, index) in cases {
             assert_eq!(chosen(accept), index, "{accept}");
         }
+    }
+
+    #[test]
+    fn what_is_offered_may_say_its_charset() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/plain"));
+        assert_eq!(choose(&headers, &["application/json", "text/plain; charset=utf-8"]).unwrap(), 1);
     }
 
     #[test]

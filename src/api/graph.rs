@@ -1,7 +1,7 @@
 //! `/api/v1/graph`: a question to the live graph, answered as JSON or DOT.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
 use super::accept;
@@ -46,9 +46,7 @@ pub(super) async fn graph(
 ) -> Result<Response, ApiError> {
     let offered = [JSON, DOT];
     let chosen = offered[accept::choose(&headers, &offered)?];
-    let mut response = answer(state, &headers, &uri, chosen, true).await?;
-    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-    Ok(response)
+    Ok(accept::varied(answer(state, &headers, &uri, chosen, true).await?))
 }
 
 /// The dependency graph of a time range as JSON.

@@ -171,6 +171,41 @@ async fn the_graph_comes_as_json_or_dot() {
 }
 
 #[tokio::test]
+async fn critical_paths_come_as_accept_prefers_unless_a_format_is_named() {
+    let app = app();
+    let flow = format!("/api/v1/flows/{}/critical-path", encoded_flow());
+    let (shared, trace) = ("/api/v1/critical-paths/shared", "/api/v1/traces/abc");
+    let (markdown, text) = ("text/markdown; charset=utf-8", "text/plain; charset=utf-8");
+    for (uri, accept, media_type) in [
+        (shared, "*/*", "application/json"),
+        (shared, "text/markdown", markdown),
+        (shared, "text/plain, application/json;q=0.5", text),
+        (shared, "image/svg+xml", "image/svg+xml"),
+        (&format!("{shared}?format=json"), "text/markdown", "application/json"),
+        (&format!("{shared}?format=river"), "application/json", "image/svg+xml"),
+        (&flow, "text/*", markdown),
+        (&flow, "text/plain", text),
+        (&format!("{flow}?format=folded"), "application/json", text),
+        (trace, "text/plain", text),
+        (&format!("{trace}?format=json"), "image/png", "application/json"),
+    ] {
+        let request = Request::get(uri).header(header::ACCEPT, accept).body(Body::empty()).unwrap();
+        let response = send(&app, request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{uri} {accept}");
+        assert_eq!(header_of(&response, header::CONTENT_TYPE), media_type, "{uri} {accept}");
+        assert_eq!(header_of(&response, header::VARY), "accept", "{uri}");
+        let is_json = media_type == "application/json";
+        assert_eq!(self::text(response).await.starts_with('{'), is_json, "{uri} {accept}");
+    }
+    for (uri, offered) in [(shared, "image/svg+xml"), (&flow, "text/markdown"), (trace, "text/plain")] {
+        let request = Request::get(uri).header(header::ACCEPT, "image/png").body(Body::empty()).unwrap();
+        let (status, code, message) = error(send(&app, request).await).await;
+        assert_eq!((status, &*code), (StatusCode::NOT_ACCEPTABLE, "not_acceptable"), "{uri}");
+        assert!(message.contains(offered), "{uri}: {message}");
+    }
+}
+
+#[tokio::test]
 async fn critical_paths_come_in_the_format_asked_for() {
     let app = app();
     let flow = format!("/api/v1/flows/{}/critical-path", encoded_flow());

@@ -5,10 +5,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
+use super::accept;
 use super::conditional::{self, Keep};
-use super::critical_paths::TEXT;
 use super::error::{ApiError, ErrorDocument, excerpt};
-use super::graph::{JSON, now};
+use super::graph::now;
 use super::openapi::example;
 use super::params::{PathFormat, ScopeParams, TraceFormatParams, trace_query};
 use super::state::AppState;
@@ -32,6 +32,7 @@ use crate::model::TraceId;
         (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
         (status = 400, description = "The id is none, or a parameter is unknown or has a bad value", body = ErrorDocument),
         (status = 404, description = "No flow of the range keeps the trace; the message names one that is kept", body = ErrorDocument),
+        (status = 406, description = "`Accept` excludes all that is offered", body = ErrorDocument),
         (status = 409, description = "The range is not sealed up to `as_of`", body = ErrorDocument),
         (status = 410, description = "The range of `as_of` begins before what is kept, is rolled up (the message has the nearest one that exists), or is damaged", body = ErrorDocument),
         (status = 503, description = "Too many answers at a time, or it took too long", body = ErrorDocument),
@@ -45,15 +46,16 @@ pub(super) async fn trace(
 ) -> Result<Response, ApiError> {
     let Path(trace) = trace.map_err(|problem| ApiError::invalid(excerpt(&problem.body_text())))?;
     let trace: TraceId = trace.parse().map_err(|problem| ApiError::invalid(format!("`id`: {problem}")))?;
-    let (query, format) = trace_query(&uri, now())?;
+    let (query, named) = trace_query(&uri, now())?;
+    let format = PathFormat::choose(named, &headers, &[PathFormat::Json, PathFormat::Text])?;
     let keep = Keep::of(query.as_of, query.range);
     let ask = move |answers: &dyn super::state::Answers| {
         let document = answers.trace(trace, &query)?;
         Ok(match format {
-            PathFormat::Text => (TEXT, to_timeline(&document, &TextOptions::default())),
-            _ => (JSON, to_json(&document)),
+            PathFormat::Text => to_timeline(&document, &TextOptions::default()),
+            _ => to_json(&document),
         })
     };
-    let (media_type, body) = state.ask(ask).await?;
-    Ok(conditional::answer(&headers, keep, media_type, body))
+    let body = state.ask(ask).await?;
+    Ok(accept::varied(conditional::answer(&headers, keep, format.media_type(), body)))
 }

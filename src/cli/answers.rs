@@ -46,7 +46,7 @@ impl LiveAnswers {
         notes.extend(connection.problem);
         // Without a broker nobody knows how far the log goes.
         let lag_ms = connection.is_connected.then_some(lag_ms);
-        Freshness { now, lag_ms, dropped: None, notes }
+        Freshness { now: Some(now), lag_ms, dropped: None, notes }
     }
 
     fn store_status(&self, size: &HistorySize) -> StoreStatus {
@@ -105,8 +105,9 @@ impl Answers for LiveAnswers {
 
     fn flow_path(&self, flow: &str, query: &PathQuery) -> Result<FlowProfileDocument, QueryError> {
         let shared = &self.shared;
-        let answer = query::flow_path(&shared.timeline, flow, query, &shared.config.shared, now_nanos())?;
-        Ok(flow_profile_document(&answer.paths, path_scope(&answer, &self.freshness())))
+        let answer = query::flow_path(&shared.timeline, flow, query, &shared.config, now_nanos())?;
+        let (view, exemplars) = &answer.paths;
+        Ok(flow_profile_document(view, exemplars, path_scope(&answer, &self.freshness())))
     }
 
     fn trace(&self, trace: TraceId, query: &FlowQuery) -> Result<CriticalPathDocument, QueryError> {

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use super::dot;
 use super::output;
 use super::source::{ScopeArgs, SourceArgs, fetch_document, query_string, refused};
-use super::{Failure, Outcome, now_nanos};
+use super::{Failure, Outcome};
 use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
@@ -91,16 +91,13 @@ pub(super) fn run(args: Args) -> Outcome {
         print(&document, &args)?;
         return matched(&document, "");
     }
-    let now = now_nanos();
-    let query = parse_graph_query(&query, now).map_err(Failure::Usage)?;
-    let local = args.source.open(now)?;
-    let mut snapshot = query::graph(&local.timeline, &query, &local.config.shared, now).map_err(refused)?;
-    if local.is_final() {
-        snapshot.provisional_from = None;
-    }
+    let (local, query) = args.source.ask(&query, parse_graph_query)?;
+    let mut snapshot =
+        query::graph(&local.timeline, &query, &local.config.shared, local.now).map_err(refused)?;
+    local.settle(&mut snapshot.coverage);
     let document = graph_document(&snapshot, &local.freshness);
     print(&document, &args)?;
-    local.report(snapshot.from, snapshot.to)?;
+    local.report(snapshot.coverage.from, snapshot.coverage.to)?;
     matched(&document, &local.hint())
 }
 

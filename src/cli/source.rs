@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use super::config::ConfigArgs;
 use super::pipeline::Shared;
 use super::store::open_to_read;
-use super::{Failure, Outcome, files};
+use super::{Failure, Outcome, files, now_nanos};
 use crate::config::Config;
 use crate::export::Freshness;
 use crate::model::time::rfc3339;
 use crate::model::{Minute, UnixNanos};
-use crate::query::QueryError;
+use crate::query::{Coverage, QueryError};
 use crate::store::{History, Policy, Resume, Timeline};
 use crate::telemetry::Telemetry;
 
@@ -44,7 +44,8 @@ pub(super) struct ScopeArgs {
     /// First instant after the range.
     #[arg(long)]
     to: Option<String>,
-    /// The last so long, as 15m; `all` for everything. Files and stores: all, a server: 15m.
+    /// The last so long, as 15m, of files before the end of the last minute in them; `all` for everything. Files and
+    /// stores: all, a server: 15m.
     #[arg(long)]
     window: Option<String>,
     /// Of sealed minutes alone, up to this instant: the answer never changes.
@@ -62,6 +63,8 @@ pub(super) struct ScopeArgs {
 pub(super) struct Local {
     pub timeline: Arc<Timeline>,
     pub config: Config,
+    /// The time of the answer; of files the end of the last minute in them, so that they answer the same at any time.
+    pub now: UnixNanos,
     /// What an answer says beside its range.
     pub freshness: Freshness,
     /// What was not read.
@@ -75,23 +78,37 @@ impl SourceArgs {
         self.server.as_deref().map(|url| url.trim_end_matches('/'))
     }
 
-    /// Opens the files or the store; files are read to their end. `now` is the time of the answer.
+    /// Opens the files or the store, and reads the question to them; files are read to their end.
     ///
     /// # Errors
-    /// [`Failure`], where nothing can be read.
-    pub fn open(&self, now: UnixNanos) -> Result<Local, Failure> {
+    /// [`Failure`], where nothing can be read; [`Failure::Usage`] with what `parse` says, before anything is read.
+    pub fn ask<Q>(
+        &self,
+        question: &str,
+        parse: impl Fn(&str, UnixNanos) -> Result<Q, String>,
+    ) -> Result<(Local, Q), Failure> {
+        let parse = |now| parse(question, now).map_err(Failure::Usage);
+        parse(now_nanos())?;
+        let local = self.open()?;
+        let question = parse(local.now)?;
+        Ok((local, question))
+    }
+
+    fn open(&self) -> Result<Local, Failure> {
         let config = self.config.loader().load().map_err(Failure::Config)?.config;
         let Some(path) = &self.store else {
             let read = files::read(&self.files, config.clone(), self.max_spans)?;
-            let freshness =
-                Freshness { now, lag_ms: None, dropped: Some(read.dropped()), notes: read.problems.clone() };
+            let (dropped, notes) = (Some(read.dropped()), read.problems.clone());
+            let freshness = Freshness { now: None, lag_ms: None, dropped, notes };
             let (timeline, problems) = (read.timeline, read.problems);
-            return Ok(Local { timeline, config, freshness, problems, is_store: false });
+            let now = timeline.ends().map_or(0, |(_, last)| Minute(last.0 + 1).start_nanos());
+            return Ok(Local { timeline, config, now, freshness, problems, is_store: false });
         };
         let history = History::new(Some(open_to_read(path)?), Policy::from_config(&config));
         let timeline = Shared::new(config.clone(), Telemetry::new(), history, Resume::default()).timeline;
-        let freshness = Freshness { now, ..Freshness::default() };
-        Ok(Local { timeline, config, freshness, problems: Vec::new(), is_store: true })
+        let now = now_nanos();
+        let freshness = Freshness { now: Some(now), ..Freshness::default() };
+        Ok(Local { timeline, config, now, freshness, problems: Vec::new(), is_store: true })
     }
 }
 
@@ -131,9 +148,11 @@ pub(super) fn encoded(value: &str) -> impl std::fmt::Display {
 }
 
 impl Local {
-    /// All of the input of files is there: nothing will change.
-    pub fn is_final(&self) -> bool {
-        !self.is_store
+    /// All of the input of files is there: nothing of the answer will change.
+    pub fn settle(&self, coverage: &mut Coverage) {
+        if !self.is_store {
+            coverage.provisional_from = None;
+        }
     }
 
     /// What there is, where nothing matched.

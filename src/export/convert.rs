@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 
 use super::document::*;
 use crate::analyze::Evidence;
-use crate::graph::{EdgeStats, Exemplars, FlowStats, Histogram, Totals};
-use crate::lane::Dropped;
+use crate::graph::{EdgeStats, Exemplars, FlowStats, Histogram};
 use crate::model::time::rfc3339;
-use crate::model::{Minute, UnixNanos, WEIGHT_ONE};
+use crate::model::{UnixNanos, WEIGHT_ONE};
 use crate::query::shared::OnPath;
 use crate::query::{
-    Direction, EdgeEntry, FlowEntry, FlowsSnapshot, GraphQuery, GraphSnapshot, Level, NodeEntry,
+    Coverage, Direction, EdgeEntry, FlowEntry, FlowsSnapshot, GraphQuery, GraphSnapshot, Level, NodeEntry,
 };
 use crate::telemetry::Reason;
 
 /// What an answer says beside its range: it changes while the range's numbers may not.
 #[derive(Clone, Debug, Default)]
 pub struct Freshness {
-    /// When the answer is given.
-    pub now: UnixNanos,
+    /// When the answer is given; none where it is a matter of its range alone: of files, whose end is known.
+    pub now: Option<UnixNanos>,
     /// How far reading lies behind the log, milliseconds; `None` for files, and where it is not known.
     pub lag_ms: Option<u64>,
     /// What did not reach the graph, by reason, where it is not counted by minutes: of files.
@@ -29,9 +28,9 @@ pub struct Freshness {
 
 impl Freshness {
     /// What an answer as of an instant says of itself: what its own minutes know, and nothing of now.
-    pub(super) fn at(&self, as_of: Option<UnixNanos>) -> Freshness {
+    fn at(&self, as_of: Option<UnixNanos>) -> Freshness {
         match as_of {
-            Some(now) => Freshness { now, ..Freshness::default() },
+            Some(_) => Freshness { now: as_of, ..Freshness::default() },
             None => self.clone(),
         }
     }
@@ -40,13 +39,10 @@ impl Freshness {
 /// The document of a graph.
 pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphDocument {
     let graph = &snapshot.graph;
-    let freshness = &freshness.at(snapshot.query.as_of);
-    let mut completeness =
-        completeness(&snapshot.totals, &snapshot.dropped, snapshot.provisional_from, freshness);
-    completeness.notes.extend(snapshot.notes.iter().cloned());
+    let (range, completeness) = range_and_completeness(&snapshot.coverage, snapshot.query.as_of, freshness);
     GraphDocument {
         schema: GRAPH_SCHEMA.to_string(),
-        range: range(snapshot.from, snapshot.to, freshness),
+        range,
         level: level_name(snapshot.level()).to_string(),
         filter: filter(&snapshot.query),
         completeness,
@@ -63,13 +59,10 @@ pub fn graph_document(snapshot: &GraphSnapshot, freshness: &Freshness) -> GraphD
 
 /// The document of flows.
 pub fn flows_document(snapshot: &FlowsSnapshot, freshness: &Freshness) -> FlowsDocument {
-    let freshness = &freshness.at(snapshot.as_of);
-    let mut completeness =
-        completeness(&snapshot.totals, &snapshot.dropped, snapshot.provisional_from, freshness);
-    completeness.notes.extend(snapshot.notes.iter().cloned());
+    let (range, completeness) = range_and_completeness(&snapshot.coverage, snapshot.as_of, freshness);
     FlowsDocument {
         schema: FLOWS_SCHEMA.to_string(),
-        range: range(snapshot.from, snapshot.to, freshness),
+        range,
         completeness,
         flows: snapshot.flows.iter().map(flow).collect(),
     }
@@ -83,12 +76,20 @@ pub(super) fn level_name(level: Level) -> &'static str {
     }
 }
 
-pub(super) fn range(from: Minute, to: Minute, freshness: &Freshness) -> RangeDocument {
-    RangeDocument {
-        from: rfc3339(from.start_nanos()),
-        to: rfc3339(to.start_nanos()),
-        as_of: rfc3339(freshness.now),
-    }
+/// The range of an answer, and how fresh and whole it is; `as_of` where the question fixes it to an instant.
+pub(super) fn range_and_completeness(
+    coverage: &Coverage,
+    as_of: Option<UnixNanos>,
+    freshness: &Freshness,
+) -> (RangeDocument, CompletenessDocument) {
+    let freshness = freshness.at(as_of);
+    let to = coverage.to.start_nanos();
+    let range = RangeDocument {
+        from: rfc3339(coverage.from.start_nanos()),
+        to: rfc3339(to),
+        as_of: rfc3339(freshness.now.unwrap_or(to)),
+    };
+    (range, completeness(coverage, freshness))
 }
 
 fn filter(query: &GraphQuery) -> BTreeMap<String, String> {
@@ -112,12 +113,8 @@ fn filter(query: &GraphQuery) -> BTreeMap<String, String> {
     given.into_iter().filter_map(|(key, value)| Some((key.to_string(), value?))).collect()
 }
 
-pub(super) fn completeness(
-    totals: &Totals,
-    dropped: &Dropped,
-    provisional_from: Option<Minute>,
-    freshness: &Freshness,
-) -> CompletenessDocument {
+fn completeness(coverage: &Coverage, freshness: Freshness) -> CompletenessDocument {
+    let Coverage { totals, dropped, provisional_from, notes, .. } = coverage;
     // Copies of spans are met in sessions, all else before the lanes.
     let of_range = Reason::ALL.into_iter().zip(dropped.iter().copied());
     let of_range = of_range.chain([(Reason::Duplicate, totals.duplicates)]).filter(|(_, count)| *count > 0);
@@ -125,12 +122,12 @@ pub(super) fn completeness(
     CompletenessDocument {
         spans: totals.spans,
         late: totals.tail_spans,
-        dropped: freshness.dropped.clone().unwrap_or_else(of_range),
+        dropped: freshness.dropped.unwrap_or_else(of_range),
         lag_ms: freshness.lag_ms,
         incomplete_trace_share: share(totals.incomplete_traces, totals.traces),
         unknown_sampling_share: share(totals.unknown_sampling, totals.spans),
         provisional_from: provisional_from.map(|minute| rfc3339(minute.start_nanos())),
-        notes: freshness.notes.clone(),
+        notes: freshness.notes.into_iter().chain(notes.iter().cloned()).collect(),
     }
 }
 

@@ -37,7 +37,7 @@ pub struct RangeDocument {
     pub from: String,
     /// First instant after the range.
     pub to: String,
-    /// When the answer was true.
+    /// When the answer was true; of files, which have an end, `to`.
     pub as_of: String,
 }
 

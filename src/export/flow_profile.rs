@@ -21,6 +21,8 @@ pub use text::to_text;
 use super::convert::latency;
 use super::document::LatencyDocument;
 use super::shared_paths::{PathNodeDocument, PathScopeDocument, path_node};
+use crate::model::WEIGHT_ONE;
+use crate::query::Exemplar;
 use crate::query::shared::{ContextView, FlowView};
 
 /// Name and version of the schema.
@@ -58,6 +60,21 @@ pub struct FlowProfileDocument {
     pub hidden_presence: f64,
     /// In pre-order; siblings by inclusive time, the longest first.
     pub contexts: Vec<ContextDocument>,
+    /// Traces of the flow that can be opened (`/api/v1/traces/{id}`, `--trace`), the slowest first: a sample in which a
+    /// request that stands for many is likelier.
+    #[serde(default)]
+    pub exemplars: Vec<ExemplarDocument>,
+}
+
+/// A trace of a flow that can be opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExemplarDocument {
+    /// Its id, 32 hex digits.
+    pub trace_id: String,
+    /// How long its request took, milliseconds.
+    pub duration_ms: f64,
+    /// Requests that it stands for; together the exemplars stand for all of the flow's, in the mean.
+    pub requests: f64,
 }
 
 /// A calling context: the end of a critical call path. Shares are of the flow's critical time, 0 to 1.
@@ -88,8 +105,12 @@ pub struct ContextDocument {
     pub effective_flows: f64,
 }
 
-/// The document of a flow's view.
-pub fn flow_profile_document(view: &FlowView, scope: PathScopeDocument) -> FlowProfileDocument {
+/// The document of a flow's view and of its traces.
+pub fn flow_profile_document(
+    view: &FlowView,
+    exemplars: &[Exemplar],
+    scope: PathScopeDocument,
+) -> FlowProfileDocument {
     FlowProfileDocument {
         schema: FLOW_PROFILE_SCHEMA.to_owned(),
         scope,
@@ -105,6 +126,15 @@ pub fn flow_profile_document(view: &FlowView, scope: PathScopeDocument) -> FlowP
         other: view.other,
         hidden_presence: view.hidden_presence,
         contexts: view.contexts.iter().map(context).collect(),
+        exemplars: exemplars.iter().map(exemplar).collect(),
+    }
+}
+
+fn exemplar(exemplar: &Exemplar) -> ExemplarDocument {
+    ExemplarDocument {
+        trace_id: exemplar.trace.to_string(),
+        duration_ms: exemplar.duration_ns as f64 / 1e6,
+        requests: exemplar.weight as f64 / WEIGHT_ONE as f64,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::completeness::{concerns, range_words};
-use super::convert::{Freshness, completeness, level_name, range};
+use super::convert::{Freshness, level_name, range_and_completeness};
 use super::river::{RiverBand, RiverDocument, RiverFlow, RiverLeaf, RiverTrunk};
 use super::shared_paths::{PathScopeDocument, SharedPathsDocument, shared_paths_document};
 use super::text::plural;
@@ -16,18 +16,11 @@ const THEN: &str = " › ";
 /// What an answer was asked for, and how whole it is.
 pub fn path_scope<T>(answer: &PathAnswer<T>, freshness: &Freshness) -> PathScopeDocument {
     let flows = &answer.query.flows;
-    let freshness = &freshness.at(flows.as_of);
-    let mut completeness = completeness(&answer.totals, &answer.dropped, answer.provisional_from, freshness);
-    completeness.notes.extend(answer.notes.iter().cloned());
+    let (range, completeness) = range_and_completeness(&answer.coverage, flows.as_of, freshness);
     let given = [("env", &flows.environment), ("namespace", &flows.namespace)];
     let filter: BTreeMap<String, String> =
         given.into_iter().filter_map(|(key, value)| Some((key.to_string(), value.clone()?))).collect();
-    PathScopeDocument {
-        range: range(answer.from, answer.to, freshness),
-        level: level_name(answer.query.level).to_string(),
-        filter,
-        completeness,
-    }
+    PathScopeDocument { range, level: level_name(answer.query.level).to_string(), filter, completeness }
 }
 
 /// What flows share as a list and as a river.

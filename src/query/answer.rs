@@ -82,7 +82,7 @@ fn minutes(range: TimeRange, timeline: &Timeline, now: UnixNanos) -> Result<(Min
         TimeRange::Window(length) => {
             let length = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
             // The current minute is part of the window, and traces that began just now are in it.
-            Ok((Minute::of(now.saturating_sub(length)), Minute(Minute::of(now).0 + 1)))
+            Ok((Minute::of(now.saturating_sub(length)), after(now)))
         }
         TimeRange::Between { from, to } => between(from, to),
         TimeRange::All => {

@@ -3,28 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::notes;
+use super::coverage::Coverage;
 use super::request::{FlowQuery, QueryError};
 use super::snapshot::node_id;
-use crate::graph::{FlowStats, Totals};
-use crate::lane::Dropped;
-use crate::model::{Minute, Node, Symbols, UnixNanos};
+use crate::graph::FlowStats;
+use crate::model::{Node, Symbols, UnixNanos};
 use crate::store::Reading;
 
 /// The flows of a time range, sorted by id.
 pub struct FlowsSnapshot {
-    /// First minute answered.
-    pub from: Minute,
-    /// First minute after the answer.
-    pub to: Minute,
-    /// First minute whose numbers may still change.
-    pub provisional_from: Option<Minute>,
-    /// Sums over all of the range.
-    pub totals: Totals,
-    /// What did not reach a lane in the range, by reason.
-    pub dropped: Dropped,
-    /// Why the range is not whole, in words.
-    pub notes: Vec<String>,
+    /// What was read.
+    pub coverage: Coverage,
     /// The instant that the question fixes its answer to.
     pub as_of: Option<UnixNanos>,
     /// The flows.
@@ -55,6 +44,9 @@ pub(super) fn flow_id(root: &Node, name: &str, symbols: &Symbols) -> String {
     node_id("flow", &text(root.name), &text(root.namespace), &text(root.environment), name)
 }
 
+/// Between the name of a root and what its requests call, where the analysis refined a name that says nothing.
+const REFINED_BY: &str = " > ";
+
 /// What a flow can be called by.
 #[derive(Clone, Copy)]
 pub(super) struct FlowName<'a> {
@@ -68,9 +60,16 @@ impl FlowName<'_> {
     pub fn with_service(&self) -> String {
         format!("{} {}", self.service, self.name)
     }
+
+    /// The same under the name that its root gave itself.
+    fn of_root(self) -> Self {
+        let own = self.name.split_once(REFINED_BY).map_or(self.name, |(own, _)| own);
+        FlowName { name: own, ..self }
+    }
 }
 
-/// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name.
+/// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name; where none has
+/// the name, the only one whose root has it.
 pub(super) fn find_flow<'a>(
     flows: impl Iterator<Item = FlowName<'a>> + Clone,
     wanted: &str,
@@ -79,7 +78,10 @@ pub(super) fn find_flow<'a>(
         return Ok(wanted.to_string());
     }
     let is_meant = |flow: &FlowName| flow.name == wanted || flow.with_service() == wanted;
-    let of_name: BTreeSet<&str> = flows.clone().filter(is_meant).map(|flow| flow.id).collect();
+    let mut of_name: BTreeSet<&str> = flows.clone().filter(is_meant).map(|flow| flow.id).collect();
+    if of_name.is_empty() {
+        of_name = flows.clone().map(FlowName::of_root).filter(is_meant).map(|flow| flow.id).collect();
+    }
     match of_name.len() {
         1 => Ok(of_name.into_iter().collect()),
         0 => Err(unknown_flow(flows, wanted)),
@@ -148,14 +150,5 @@ pub fn select_flows(reading: &Reading, symbols: &Symbols, query: &FlowQuery) -> 
         flows.push(FlowEntry { id, name, service, namespace, environment, stats, touches });
     }
     flows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    FlowsSnapshot {
-        from: reading.from,
-        to: reading.to,
-        provisional_from: reading.provisional_from,
-        totals: reading.bucket.totals,
-        dropped: reading.bucket.inputs.dropped(),
-        notes: notes::notes(reading),
-        as_of: query.as_of,
-        flows,
-    }
+    FlowsSnapshot { coverage: Coverage::of(reading), as_of: query.as_of, flows }
 }

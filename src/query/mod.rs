@@ -3,6 +3,7 @@
 mod alias;
 mod answer;
 mod collapse;
+mod coverage;
 mod flows;
 mod notes;
 mod paths;
@@ -18,9 +19,10 @@ mod traces;
 mod tests;
 
 pub use answer::{flows, graph};
+pub use coverage::Coverage;
 pub use flows::{FlowEntry, FlowsSnapshot, select_flows};
 pub use paths::{PathAnswer, flow_path, shared_paths};
 pub use request::{Direction, FlowQuery, GraphQuery, Level, PathQuery, QueryError, TimeRange};
 pub use select::select;
 pub use snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
-pub use traces::{TraceAnswer, trace};
+pub use traces::{Exemplar, TraceAnswer, trace};

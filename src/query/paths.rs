@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::answer::read;
-use super::flows::{FlowName, find_flow, unknown_flow};
-use super::notes;
+use super::coverage::Coverage;
+use super::flows::{FlowName, find_flow, flow_id, unknown_flow};
 use super::profiles::{NodeNames, flow_name, profiles, tell_apart};
 use super::request::{FlowQuery, PathQuery, QueryError};
 use super::shared::{self, ContextView, FlowView, Profiles, River, SharedOptions, SharedPaths};
 use super::snapshot::GraphSnapshot;
-use crate::config::SharedConfig;
-use crate::graph::Totals;
-use crate::lane::Dropped;
-use crate::model::{Minute, Symbols, UnixNanos};
+use super::traces::{Exemplar, exemplars};
+use crate::config::{Config, SharedConfig};
+use crate::graph::{FlowKey, FlowTraces};
+use crate::model::{Symbols, UnixNanos};
 use crate::store::{Reading, Timeline};
 
 const NANOS_PER_SECOND: UnixNanos = 1_000_000_000;
@@ -21,18 +21,8 @@ const NANOS_PER_SECOND: UnixNanos = 1_000_000_000;
 pub struct PathAnswer<T> {
     /// The question.
     pub query: PathQuery,
-    /// First minute answered.
-    pub from: Minute,
-    /// First minute after the answer.
-    pub to: Minute,
-    /// First minute whose numbers may still change.
-    pub provisional_from: Option<Minute>,
-    /// Sums over all of the range.
-    pub totals: Totals,
-    /// What did not reach a lane in the range, by reason.
-    pub dropped: Dropped,
-    /// Why the range is not whole, in words.
-    pub notes: Vec<String>,
+    /// What was read.
+    pub coverage: Coverage,
     /// The answer.
     pub paths: T,
 }
@@ -57,7 +47,8 @@ pub fn shared_paths(
     Ok(question.answer((paths, river)))
 }
 
-/// Where the requests of one flow wait; `flow` is its id, or a name that only one flow has.
+/// Where the requests of one flow wait, and the traces of it that can be opened, the slowest first; `flow` is its id, or
+/// a name that only one flow has.
 ///
 /// # Errors
 /// [`QueryError`]; [`QueryError::UnknownFlow`] where there is no such flow in the range.
@@ -65,18 +56,20 @@ pub fn flow_path(
     timeline: &Timeline,
     flow: &str,
     query: &PathQuery,
-    config: &SharedConfig,
+    config: &Config,
     now: UnixNanos,
-) -> Result<PathAnswer<FlowView>, QueryError> {
-    let mut question = Question::read(timeline, query, config, now)?;
+) -> Result<PathAnswer<(FlowView, Vec<Exemplar>)>, QueryError> {
+    let mut question = Question::read(timeline, query, &config.shared, now)?;
     let id = find_flow(names_of(&question.profiles), flow)?;
+    let kept = question.traces(&id);
+    let exemplars = exemplars(timeline, &question.reading, &query.flows, &kept, config)?;
     tell_apart(&mut question.profiles.flows);
     let mut names = question.names();
-    let view =
-        shared::flow_view(&question.profiles, &id, &query.options(config), &mut |node| names.name(node));
+    let options = query.options(&config.shared);
+    let view = shared::flow_view(&question.profiles, &id, &options, &mut |node| names.name(node));
     drop(names);
     let view = view.ok_or_else(|| unknown_flow(names_of(&question.profiles), flow))?;
-    Ok(question.answer(view))
+    Ok(question.answer((view, exemplars)))
 }
 
 /// Tells the nodes and edges of a graph what critical paths say of them, and marks those of the flow asked for.
@@ -162,18 +155,18 @@ impl<'a> Question<'a> {
         NodeNames::new(&self.reading, self.timeline.live.symbols(), self.query.level)
     }
 
+    /// The traces that a flow keeps.
+    fn traces(&self, id: &str) -> FlowTraces {
+        let symbols = self.timeline.live.symbols();
+        let is_meant = |key: &FlowKey| {
+            flow_id(&symbols.nodes.get(key.service.0), &symbols.text(key.name), symbols) == id
+        };
+        let found = self.reading.bucket.flows.iter().find(|(key, _)| is_meant(key));
+        found.map(|(_, stats)| stats.traces.clone()).unwrap_or_default()
+    }
+
     fn answer<T>(&self, paths: T) -> PathAnswer<T> {
-        let reading = &self.reading;
-        PathAnswer {
-            query: self.query.clone(),
-            from: reading.from,
-            to: reading.to,
-            provisional_from: reading.provisional_from,
-            totals: reading.bucket.totals,
-            dropped: reading.bucket.inputs.dropped(),
-            notes: notes::notes(reading),
-            paths,
-        }
+        PathAnswer { query: self.query.clone(), coverage: Coverage::of(&self.reading), paths }
     }
 }
 

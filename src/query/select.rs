@@ -7,8 +7,8 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::alias::Aliases;
 use super::collapse;
+use super::coverage::Coverage;
 use super::flows::{FlowName, find_flow, flow_id};
-use super::notes;
 use super::request::{Direction, GraphQuery, Level, QueryError};
 use super::rollup::{Edges, Key, Names, SetOf, roll_up};
 use super::snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
@@ -50,12 +50,7 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
     });
     Ok(GraphSnapshot {
         query: query.clone(),
-        from: reading.from,
-        to: reading.to,
-        provisional_from: reading.provisional_from,
-        totals: bucket.totals,
-        dropped: bucket.inputs.dropped(),
-        notes: notes::notes(reading),
+        coverage: Coverage::of(reading),
         graph: build(nodes, kept, edges),
     })
 }

@@ -4,28 +4,18 @@ use std::sync::Arc;
 
 use petgraph::graph::DiGraph;
 
+use super::coverage::Coverage;
 use super::request::{GraphQuery, Level};
 use super::shared::OnPath;
-use crate::graph::{EdgeStats, Totals};
-use crate::lane::Dropped;
-use crate::model::{Minute, NodeKind, Protocol};
+use crate::graph::EdgeStats;
+use crate::model::{NodeKind, Protocol};
 
 /// A dependency graph of a time range. Nodes are sorted by id, edges by caller, callee, protocol and async.
 pub struct GraphSnapshot {
     /// The question.
     pub query: GraphQuery,
-    /// First minute answered.
-    pub from: Minute,
-    /// First minute after the answer.
-    pub to: Minute,
-    /// First minute whose numbers may still change.
-    pub provisional_from: Option<Minute>,
-    /// Sums over all of the range, before any filter.
-    pub totals: Totals,
-    /// What did not reach a lane in the range, by reason.
-    pub dropped: Dropped,
-    /// Why the range is not whole, in words.
-    pub notes: Vec<String>,
+    /// What was read.
+    pub coverage: Coverage,
     /// The graph.
     pub graph: DiGraph<NodeEntry, EdgeEntry>,
 }

@@ -1,13 +1,14 @@
-//! One of the traces that flows keep, opened: what its request waited for.
+//! The traces that flows keep: which one has, and one of them opened: what its request waited for.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::answer::read;
 use super::request::{FlowQuery, QueryError};
 use crate::analyze::{Analyzer, CriticalPath};
 use crate::config::Config;
-use crate::graph::{FlowKey, KeptTrace};
-use crate::model::{Minute, Symbols, TraceId, UnixNanos};
+use crate::graph::{FlowKey, FlowTraces, KeptTrace};
+use crate::model::{Minute, Span, Symbols, TraceId, UnixNanos};
 use crate::store::{Reading, Timeline};
 
 /// A trace that was found.
@@ -20,6 +21,17 @@ pub struct TraceAnswer {
     pub from: Minute,
     /// First minute after the search.
     pub to: Minute,
+}
+
+/// A trace that a flow keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exemplar {
+    /// Its whole id: [`trace`] opens it.
+    pub trace: TraceId,
+    /// Length of its critical path, nanoseconds.
+    pub duration_ns: u64,
+    /// What it stands for, in 1/65536 of a request.
+    pub weight: u64,
 }
 
 /// The critical path of a trace that a flow of the range keeps; where only one side has 128 bits, of the only trace
@@ -48,18 +60,47 @@ pub fn trace(
     path.ok_or_else(|| unknown(wanted, &found, &reading, query, symbols))
 }
 
+/// The traces of this sample that can be opened in what was read, the slowest first.
+pub(super) fn exemplars(
+    timeline: &Timeline,
+    reading: &Reading,
+    query: &FlowQuery,
+    traces: &FlowTraces,
+    config: &Config,
+) -> Result<Vec<Exemplar>, QueryError> {
+    let symbols = timeline.live.symbols();
+    let ids: BTreeSet<TraceId> = traces.sample().iter().map(|kept| kept.trace).collect();
+    let is_wanted = |flow: &FlowKey, trace: TraceId| ids.contains(&trace) && is_about(query, flow, symbols);
+    let found = timeline.kept_traces(reading.from, reading.to, query.as_of.is_some(), &is_wanted);
+    let found = found.map_err(QueryError::store)?;
+    let mut analyzer = Analyzer::new(symbols.clone(), config);
+    let opened = traces.sample().iter().filter_map(|kept| {
+        let path = analyzer.critical_path(spans_of(&found, kept.trace)?.to_vec())?;
+        let duration_ns = path.response.last()?.end.saturating_sub(path.response.first()?.start);
+        Some(Exemplar { trace: kept.trace, duration_ns, weight: traces.sample_weight(kept) })
+    });
+    let mut exemplars: Vec<Exemplar> = opened.collect();
+    exemplars.sort_by_key(|exemplar| (Reverse(exemplar.duration_ns), exemplar.trace));
+    Ok(exemplars)
+}
+
 fn is_about(query: &FlowQuery, flow: &FlowKey, symbols: &Symbols) -> bool {
     let root = symbols.nodes.get(flow.service.0);
     query.is_about(&symbols.text(root.environment), &symbols.text(root.namespace))
 }
 
-/// The trace with this id, else the only one that may be meant; of several sightings the one with most spans.
-fn choose(found: &[KeptTrace], wanted: TraceId) -> Option<(TraceId, &[crate::model::Span])> {
+/// The trace with this id, else the only one that may be meant.
+fn choose(found: &[KeptTrace], wanted: TraceId) -> Option<(TraceId, &[Span])> {
     let ids: BTreeSet<TraceId> = found.iter().map(|kept| kept.trace).collect();
     let is_exact = ids.contains(&wanted);
     let id = if is_exact { wanted } else { ids.first().copied().filter(|_| ids.len() == 1)? };
+    spans_of(found, id).map(|spans| (id, spans))
+}
+
+/// The spans of a trace; of several sightings those of the one with most.
+fn spans_of(found: &[KeptTrace], id: TraceId) -> Option<&[Span]> {
     let sightings = found.iter().filter(|kept| kept.trace == id).filter_map(|kept| kept.spans.as_deref());
-    sightings.max_by_key(|spans| spans.len()).map(|spans| (id, spans))
+    sightings.max_by_key(|spans| spans.len())
 }
 
 fn unknown(
@@ -90,7 +131,7 @@ mod tests {
     use crate::analyze::Scope;
     use crate::analyze::fixture::{CHECKOUT, spans_after};
     use crate::graph::LiveGraph;
-    use crate::query::{FlowsSnapshot, TimeRange, flows};
+    use crate::query::{FlowsSnapshot, PathQuery, TimeRange, flow_path, flows};
     use crate::store::{History, MERGED, Policy, Sealer};
 
     const NOW: UnixNanos = 3_600_000_000_000;
@@ -145,6 +186,27 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_exemplars_of_a_profile_are_all_that_is_kept_and_open_with_the_length_that_they_say() {
+        for is_sealed in [false, true] {
+            let (timeline, config) = (timeline(1..=20, is_sealed), Config::default());
+            let answer = flows(&timeline, &all(), NOW).unwrap();
+            let [flow] = &answer.flows[..] else { panic!("{} flows", answer.flows.len()) };
+            let query = PathQuery { flows: all(), ..PathQuery::default() };
+            let exemplars = flow_path(&timeline, &flow.id, &query, &config, NOW).unwrap().paths.1;
+            let ids: BTreeSet<u128> = exemplars.iter().map(|exemplar| exemplar.trace.0).collect();
+            assert_eq!(ids, listed(&answer));
+            for exemplar in &exemplars {
+                let path = trace(&timeline, exemplar.trace, &all(), &config, NOW).unwrap().path;
+                let sections: u64 = path.response.iter().map(|section| section.end - section.start).sum();
+                assert_eq!(exemplar.duration_ns, sections);
+            }
+            // Eight of twenty equal requests: together they stand for all of them, in the mean.
+            let requests = exemplars.iter().map(|it| it.weight as f64 / 65_536.0).sum::<f64>();
+            assert!((10.0..40.0).contains(&requests), "{requests}");
         }
     }
 

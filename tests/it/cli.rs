@@ -74,6 +74,34 @@ fn graph_of_a_file_goes_to_stdout_alone() {
 }
 
 #[test]
+fn answers_of_a_file_are_the_same_at_any_time() {
+    let orders =
+        [1, 2].map(|trace| order("shop", trace, 1_700_000_000_000_000_000 + trace as u64 * 60_000_000_000));
+    let (_folder, file) = write("orders.pb", &encode(&orders.concat()));
+    let from = ["--from", "2023-11-14T22:15:00Z"];
+    for (command, options, minutes) in [
+        ("graph", &[][..], ("22:14", "22:16")),
+        ("graph", &["--window", "1m"][..], ("22:15", "22:16")),
+        ("critical-paths", &from[..], ("22:15", "22:16")),
+        (
+            "critical-paths",
+            &["--flow", "shop-gateway GET /orders", "--min-requests", "1"][..],
+            ("22:14", "22:16"),
+        ),
+    ] {
+        let export = || run(&[&[command, file.to_str().unwrap(), "--format", "json"][..], options].concat());
+        let first = export();
+        assert_eq!(code(&first), 0, "{command} {options:?}: {}", stderr(&first));
+        let document: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+        let (from, to) = minutes;
+        let instant = |minute| format!("2023-11-14T{minute}:00.000Z");
+        let expected = serde_json::json!({"from": instant(from), "to": instant(to), "as_of": instant(to)});
+        assert_eq!(document["range"], expected, "{command} {options:?}");
+        assert_eq!(stdout(&export()), stdout(&first), "{command} {options:?}");
+    }
+}
+
+#[test]
 fn a_picture_needs_no_graphviz() {
     let (folder, file) = write("orders.pb", &encode(&order("shop", 1, 1_700_000_000_000_000_000)));
     let own = graph(&file, &["--format", "svg"]);

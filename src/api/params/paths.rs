@@ -42,8 +42,8 @@ pub(in crate::api) struct SharedParams {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct SharedFormatParams {
-    /// `markdown` is a table for a wiki, `text` one for a terminal.
-    #[param(example = "json", default = "json", pattern = "^(json|markdown|text)$")]
+    /// `markdown` is a table for a wiki, `text` one for a terminal, `river` the picture; by `Accept` where it is absent.
+    #[param(example = "json", pattern = "^(json|markdown|text|river)$")]
     format: Option<String>,
 }
 
@@ -51,8 +51,8 @@ pub(in crate::api) struct SharedFormatParams {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct FlowFormatParams {
-    /// `folded` is for flame graph tools, `speedscope` for speedscope.app.
-    #[param(example = "json", default = "json", pattern = "^(json|markdown|text|folded|speedscope)$")]
+    /// `folded` is for flame graph tools, `speedscope` for speedscope.app; by `Accept` where it is absent.
+    #[param(example = "json", pattern = "^(json|markdown|text|folded|speedscope)$")]
     format: Option<String>,
 }
 
@@ -60,8 +60,8 @@ pub(in crate::api) struct FlowFormatParams {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct TraceFormatParams {
-    /// `text` is a timeline.
-    #[param(example = "json", default = "json", pattern = "^(json|text)$")]
+    /// `text` is a timeline; by `Accept` where it is absent.
+    #[param(example = "json", pattern = "^(json|text)$")]
     format: Option<String>,
 }
 
@@ -72,12 +72,17 @@ pub(in crate::api) enum PathFormat {
     Json,
     Markdown,
     Text,
+    River,
     Folded,
     Speedscope,
 }
 
-const SHARED_FORMATS: [(&str, PathFormat); 3] =
-    [("json", PathFormat::Json), ("markdown", PathFormat::Markdown), ("text", PathFormat::Text)];
+const SHARED_FORMATS: [(&str, PathFormat); 4] = [
+    ("json", PathFormat::Json),
+    ("markdown", PathFormat::Markdown),
+    ("text", PathFormat::Text),
+    ("river", PathFormat::River),
+];
 const FLOW_FORMATS: [(&str, PathFormat); 5] = [
     ("json", PathFormat::Json),
     ("markdown", PathFormat::Markdown),
@@ -93,7 +98,7 @@ pub(in crate::api) fn shared_query(
     uri: &Uri,
     now: UnixNanos,
     with_format: bool,
-) -> Result<(PathQuery, PathFormat), ApiError> {
+) -> Result<(PathQuery, Option<PathFormat>), ApiError> {
     let mut known = [names::<ScopeParams>(), names::<PathParams>(), names::<SharedParams>()].concat();
     if with_format {
         known.extend(names::<SharedFormatParams>());
@@ -107,25 +112,28 @@ pub(in crate::api) fn shared_query(
         limit: number("limit", &shared.limit, 1)?,
         ..path_query(uri, now)?
     };
-    Ok((query, choice("format", &format.format, &SHARED_FORMATS)?))
+    Ok((query, format_of(&format.format, &SHARED_FORMATS)?))
 }
 
 /// The question for the critical path of one flow.
 pub(in crate::api) fn flow_path_query(
     uri: &Uri,
     now: UnixNanos,
-) -> Result<(PathQuery, PathFormat), ApiError> {
+) -> Result<(PathQuery, Option<PathFormat>), ApiError> {
     let known = [names::<ScopeParams>(), names::<PathParams>(), names::<FlowFormatParams>()].concat();
     check_names(uri, &known)?;
     let format: FlowFormatParams = read(uri)?;
-    Ok((path_query(uri, now)?, choice("format", &format.format, &FLOW_FORMATS)?))
+    Ok((path_query(uri, now)?, format_of(&format.format, &FLOW_FORMATS)?))
 }
 
 /// Where to look for one trace, and how to answer.
-pub(in crate::api) fn trace_query(uri: &Uri, now: UnixNanos) -> Result<(FlowQuery, PathFormat), ApiError> {
+pub(in crate::api) fn trace_query(
+    uri: &Uri,
+    now: UnixNanos,
+) -> Result<(FlowQuery, Option<PathFormat>), ApiError> {
     check_names(uri, &[names::<ScopeParams>(), names::<TraceFormatParams>()].concat())?;
     let format: TraceFormatParams = read(uri)?;
-    Ok((path_query(uri, now)?.flows, choice("format", &format.format, &TRACE_FORMATS)?))
+    Ok((path_query(uri, now)?.flows, format_of(&format.format, &TRACE_FORMATS)?))
 }
 
 /// The question in the query string of `/api/v1/critical-paths/shared`, for those who ask without HTTP.
@@ -151,6 +159,10 @@ fn path_query(uri: &Uri, now: UnixNanos) -> Result<PathQuery, ApiError> {
     })
 }
 
+fn format_of(given: &Option<String>, offered: &[(&str, PathFormat)]) -> Result<Option<PathFormat>, ApiError> {
+    given.is_some().then(|| choice("format", given, offered)).transpose()
+}
+
 fn number(name: &str, given: &Option<String>, least: usize) -> Result<Option<usize>, ApiError> {
     let parse = |text: &str| {
         let number = usize::try_from(parse_count(text)?).unwrap_or(usize::MAX);
@@ -165,7 +177,7 @@ mod tests {
 
     const NOW: UnixNanos = 2_000_000_000_000_000_000;
 
-    fn shared(query: &str) -> Result<(PathQuery, PathFormat), String> {
+    fn shared(query: &str) -> Result<(PathQuery, Option<PathFormat>), String> {
         let uri = format!("/shared?{query}").parse().unwrap();
         shared_query(&uri, NOW, true).map_err(|error| error.to_string())
     }
@@ -181,9 +193,9 @@ mod tests {
         );
         assert_eq!((query.level, query.sort), (Level::Service, Sort::Volume));
         assert_eq!((query.min_flows, query.min_requests, query.limit), (Some(3), Some(5), Some(7)));
-        assert_eq!(format, PathFormat::Markdown);
+        assert_eq!(format, Some(PathFormat::Markdown));
         let (usual, format) = shared("").unwrap();
-        assert_eq!((usual.level, usual.min_flows, format), (Level::Operation, None, PathFormat::Json));
+        assert_eq!((usual.level, usual.min_flows, format), (Level::Operation, None, None));
     }
 
     #[test]
@@ -193,7 +205,7 @@ mod tests {
             ("level=namespace", "give `operation`, `service`"),
             ("min_flows=0", "give at least 1"),
             ("limit=many", "is no count"),
-            ("format=folded", "give `json`, `markdown`, `text`"),
+            ("format=folded", "give `json`, `markdown`, `text`, `river`"),
             ("hops=2", "`hops` is no parameter"),
         ] {
             let problem = shared(query).unwrap_err();

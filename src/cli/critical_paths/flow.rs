@@ -1,7 +1,7 @@
 //! Where the requests of one flow wait.
 
 use super::super::source::{encoded, fetch_document, refused};
-use super::super::{Failure, Outcome, now_nanos, output};
+use super::super::{Outcome, output};
 use super::{Args, Format, text_options};
 use crate::api::parse_path_query;
 use crate::export::flow_profile::{
@@ -30,16 +30,13 @@ pub(super) fn run(flow: &str, args: &Args) -> Outcome {
         let url = format!("{url}/api/v1/flows/{}/critical-path?{query}", encoded(flow));
         return print(&fetch_document(&url)?, format);
     }
-    let now = now_nanos();
-    let query = parse_path_query(&query, now).map_err(Failure::Usage)?;
-    let local = args.source.open(now)?;
+    let (local, query) = args.source.ask(&query, parse_path_query)?;
     let mut answer =
-        query::flow_path(&local.timeline, flow, &query, &local.config.shared, now).map_err(refused)?;
-    if local.is_final() {
-        answer.provisional_from = None;
-    }
-    print(&flow_profile_document(&answer.paths, path_scope(&answer, &local.freshness)), format)?;
-    local.report(answer.from, answer.to)
+        query::flow_path(&local.timeline, flow, &query, &local.config, local.now).map_err(refused)?;
+    local.settle(&mut answer.coverage);
+    let (view, exemplars) = &answer.paths;
+    print(&flow_profile_document(view, exemplars, path_scope(&answer, &local.freshness)), format)?;
+    local.report(answer.coverage.from, answer.coverage.to)
 }
 
 fn print(document: &FlowProfileDocument, format: Format) -> Outcome {

@@ -7,7 +7,7 @@ mod trace;
 use std::io::IsTerminal;
 
 use super::source::{ScopeArgs, SourceArgs, fetch_document, query_string, refused};
-use super::{Failure, Outcome, now_nanos};
+use super::{Failure, Outcome};
 use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
@@ -119,11 +119,11 @@ impl Args {
             let document = fetch_document(&format!("{url}/api/v1/graph.json?{query}"))?;
             return Ok(Some(draw(&document)));
         }
-        let now = now_nanos();
-        let query = parse_graph_query(&query, now).map_err(Failure::Usage)?;
-        let local = self.source.open(now)?;
-        let snapshot = query::graph(&local.timeline, &query, &local.config.shared, now).map_err(refused)?;
-        local.report(snapshot.from, snapshot.to)?;
+        let (local, query) = self.source.ask(&query, parse_graph_query)?;
+        let mut snapshot =
+            query::graph(&local.timeline, &query, &local.config.shared, local.now).map_err(refused)?;
+        local.settle(&mut snapshot.coverage);
+        local.report(snapshot.coverage.from, snapshot.coverage.to)?;
         Ok(Some(draw(&graph_document(&snapshot, &local.freshness))))
     }
 

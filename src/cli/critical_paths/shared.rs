@@ -1,7 +1,7 @@
 //! What the flows share.
 
 use super::super::source::{fetch, fetch_document, refused};
-use super::super::{Failure, Outcome, now_nanos, output};
+use super::super::{Failure, Outcome, output};
 use super::{Args, Format, text_options};
 use crate::api::parse_path_query;
 use crate::export::river::to_river;
@@ -27,20 +27,16 @@ pub(super) fn run(args: &Args) -> Outcome {
         print(&document, format)?;
         return matched(&document, "");
     }
-    let now = now_nanos();
-    let query = parse_path_query(&query, now).map_err(Failure::Usage)?;
-    let local = args.source.open(now)?;
+    let (local, query) = args.source.ask(&query, parse_path_query)?;
     let mut answer =
-        query::shared_paths(&local.timeline, &query, &local.config.shared, now).map_err(refused)?;
-    if local.is_final() {
-        answer.provisional_from = None;
-    }
+        query::shared_paths(&local.timeline, &query, &local.config.shared, local.now).map_err(refused)?;
+    local.settle(&mut answer.coverage);
     let (document, river) = shared_documents(&answer, &local.freshness);
     match format {
         Format::River => output::print(&to_river(&river))?,
         format => print(&document, format)?,
     }
-    local.report(answer.from, answer.to)?;
+    local.report(answer.coverage.from, answer.coverage.to)?;
     matched(&document, &local.hint())
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::pipeline::Shared;
 use super::super::source::{encoded, fetch, refused};
-use super::super::{Failure, Outcome, files, now_nanos, output};
+use super::super::{Failure, Outcome, files, output};
 use super::{Args, Format, text_options};
 use crate::analyze::Analyzer;
 use crate::api::parse_path_query;
@@ -35,11 +35,9 @@ fn of_server(url: &str, trace: TraceId, format: Format, args: &Args) -> Outcome 
 }
 
 fn of_store(trace: TraceId, format: Format, args: &Args) -> Outcome {
-    let now = now_nanos();
-    let query = parse_path_query(&args.query_string(), now).map_err(Failure::Usage)?.flows;
-    let local = args.source.open(now)?;
+    let (local, query) = args.source.ask(&args.query_string(), parse_path_query)?;
     let timeline = &local.timeline;
-    let answer = query::trace(timeline, trace, &query, &local.config, now).map_err(refused)?;
+    let answer = query::trace(timeline, trace, &query.flows, &local.config, local.now).map_err(refused)?;
     print(&critical_path_document(answer.trace, &answer.path, timeline.live.symbols()), format)?;
     local.report(answer.from, answer.to)
 }

@@ -117,7 +117,7 @@ fn the_graph_of_a_generated_file_is_the_expected_one() {
         let query = GraphQuery { range: TimeRange::All, ..GraphQuery::default() };
         let snapshot = query::graph(&read.timeline, &query, &Default::default(), FILE_START).unwrap();
         let freshness = Freshness {
-            now: FILE_START,
+            now: None,
             lag_ms: None,
             dropped: Some(read.dropped()),
             notes: read.problems.clone(),

@@ -2,7 +2,7 @@
 
 use super::super::markdown::{Column, plain, table};
 use super::FlowProfileDocument;
-use super::rows::{cells, footers, headings, name, rows};
+use super::rows::{cells, exemplars, footers, headings, name, rows};
 
 const COLUMNS: [Column; 9] = [
     ("in", false),
@@ -33,5 +33,14 @@ pub fn to_markdown(profile: &FlowProfileDocument, limit: Option<usize>) -> Strin
         text += &table(&COLUMNS, &rows);
     }
     text.push('\n');
-    text + &footers(profile).iter().map(|line| plain(line) + "\n").collect::<String>()
+    text += &footers(profile).iter().map(|line| plain(line) + "\n").collect::<String>();
+    let exemplars = exemplars(profile);
+    if !exemplars.is_empty() {
+        text.push('\n');
+        text += &exemplars
+            .iter()
+            .map(|(words, id)| format!("- trace {}, {}\n", plain(id), plain(words)))
+            .collect::<String>();
+    }
+    text
 }

@@ -1,10 +1,12 @@
 //! The lines of a flow's tree, and the words around it, for every format that people read.
 
+use std::borrow::Cow;
+
 use super::super::completeness::heading;
 use super::super::name::visible;
 use super::super::number;
 use super::super::text::plural;
-use super::{ContextDocument, FlowProfileDocument};
+use super::{ContextDocument, ExemplarDocument, FlowProfileDocument};
 
 /// A line of the tree.
 pub(super) enum Row<'a> {
@@ -91,6 +93,24 @@ pub(super) fn footers(profile: &FlowProfileDocument) -> Vec<String> {
     };
     let other = number::percent(profile.other);
     vec![format!("other: {other} of the time, in contexts that were not kept{presence}")]
+}
+
+/// The traces that tell most, the usual one first: what to say of each, and its id. `visible`, as a document may be of
+/// another's making.
+pub(super) fn exemplars(profile: &FlowProfileDocument) -> Vec<(String, Cow<'_, str>)> {
+    let off = |exemplar: &ExemplarDocument, wanted: f64| (exemplar.duration_ms - wanted).abs();
+    let all = &profile.exemplars;
+    let usual = profile.latency_ms.p50.and_then(|p50| {
+        let nearest = |a: &&ExemplarDocument, b: &&ExemplarDocument| off(a, p50).total_cmp(&off(b, p50));
+        all.iter().min_by(nearest).map(|exemplar| ("nearest to p50", exemplar))
+    });
+    let slowest = all.first().map(|exemplar| ("slowest", exemplar));
+    let slowest = slowest.filter(|(_, slowest)| usual.is_none_or(|(_, usual)| usual != *slowest));
+    let told = usual.into_iter().chain(slowest).map(|(which, exemplar)| {
+        let duration = number::millis(exemplar.duration_ms);
+        (format!("{which} of {} kept: {duration}", all.len()), visible(&exemplar.trace_id))
+    });
+    told.collect()
 }
 
 /// The cells of a line before its name: ms, share, own, network, retry, on path, other flows, Neff.

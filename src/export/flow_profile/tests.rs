@@ -8,6 +8,7 @@ use crate::export::fixture::{any_name, assert_golden};
 use crate::export::name::{is_hidden, width};
 use crate::export::shared_paths::scope;
 use crate::export::text::TextOptions;
+use crate::model::TraceId;
 
 /// Depth, label, presence and the shares inclusive, exclusive, gap, retry.
 type Line = (usize, &'static str, f64, [f64; 4]);
@@ -70,6 +71,12 @@ fn checkout() -> FlowProfileDocument {
         other: 0.03,
         hidden_presence: 0.004,
         contexts,
+        exemplars: [(0xabc, 1_310.0, 40.0), (0x1b17d572f8dca29, 96.0, 400.5), (7, 88.0, 810.0)]
+            .map(|(id, duration_ms, requests)| {
+                let trace_id = TraceId(id).to_string();
+                ExemplarDocument { trace_id, duration_ms, requests }
+            })
+            .to_vec(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::name::{clip, visible};
 use super::super::table::{Cell, Column, render};
 use super::super::text::TextOptions;
 use super::FlowProfileDocument;
-use super::rows::{cells, footers, headings, name, rows};
+use super::rows::{cells, exemplars, footers, headings, name, rows};
 
 /// Calls that are indented; deeper ones stand below each other.
 const DEEPEST: usize = 12;
@@ -41,5 +41,12 @@ pub fn to_text(profile: &FlowProfileDocument, options: &TextOptions) -> String {
         text += &render(&COLUMNS, &rows, options.width, options.colour);
         text.push('\n');
     }
-    text + &lines(&footers(profile))
+    text += &lines(&footers(profile));
+    let exemplars = exemplars(profile);
+    if !exemplars.is_empty() {
+        text.push('\n');
+        let opened = exemplars.iter().map(|(words, id)| format!("--trace {id}  {words}"));
+        text += &lines(&opened.collect::<Vec<_>>());
+    }
+    text
 }

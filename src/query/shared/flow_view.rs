@@ -6,7 +6,7 @@ use super::measure::ratio;
 use super::options::SharedOptions;
 use super::profile::{NodeName, Profiles};
 use super::ranking::unknown;
-use super::segments::Level;
+use super::segments::Miner;
 use super::tree::{Context, Flow, Forest, NONE};
 use crate::graph::Histogram;
 use crate::model::NodeId;
@@ -104,10 +104,11 @@ struct Sharing {
 }
 
 fn sharing(forest: &Forest, place: usize, options: &SharedOptions) -> Vec<Sharing> {
-    let level = Level::of_nodes(forest, options, false);
+    let miner = Miner::new(forest, options, 0);
+    let level = miner.single_nodes(false);
     let mut sharing = vec![Sharing::default(); forest.names.len()];
-    for (segment, (node, numbers)) in level.segments.iter().zip(super::on_path::of_nodes(forest, &level)) {
-        let is_own = segment.parts.iter().any(|part| part.flow == place && part.is_sharing);
+    for (segment, (node, numbers)) in level.segments.iter().zip(super::on_path::of_nodes(&miner, &level)) {
+        let is_own = miner.parts(&level, segment).any(|part| part.flow == place && part.is_sharing);
         sharing[node as usize] = Sharing {
             other_flows: numbers.flows - usize::from(is_own),
             effective_flows: numbers.effective_flows,

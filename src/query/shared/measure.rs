@@ -4,6 +4,7 @@
 //! context. Occurrences of one segment may nest or overlap where its nodes repeat (`a > b > a`); no time counts twice.
 
 use super::profile::FlowProfile;
+use super::segments::End;
 use super::tree::Context;
 
 /// z of the 95 % interval.
@@ -49,28 +50,35 @@ pub(super) fn portion(amount: u128, weight: u128, whole: u128) -> u128 {
         0 => 0,
         weight if weight >= whole => amount,
         // Rounded down for each amount alone, so that sums do not depend on their order.
-        weight => (amount as f64 * (weight as f64 / whole as f64)) as u128,
+        weight => whole_part(float(amount) * (float(weight) / float(whole))),
     }
+}
+
+/// The number as a float: where 64 bits hold it, as nearly always, that is an instruction instead of a function.
+pub(super) fn float(number: u128) -> f64 {
+    match u64::try_from(number) {
+        Ok(number) => number as f64,
+        Err(_) => number as f64,
+    }
+}
+
+/// The other way, rounded down.
+fn whole_part(number: f64) -> u128 {
+    if number < u64::MAX as f64 { (number as u64).into() } else { number as u128 }
 }
 
 /// `part / whole` as a number; 0 of nothing.
 pub(super) fn ratio(part: u128, whole: u128) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 { 0.0 } else { float(part) / float(whole) }
 }
 
-/// Measures the segment of `length` nodes that ends in these contexts, ascending.
-pub(super) fn measure(contexts: &[Context], ends: &[u32], length: usize, flow: &FlowProfile) -> Measure {
-    let mut measure = Measure::default();
-    let mut behind = 0;
+/// Measures the segment of `length` nodes that ends in these contexts of a flow, ascending.
+pub(super) fn measure(contexts: &[Context], ends: &[End], length: usize, flow: &FlowProfile) -> Measure {
+    let mut measure = Measure { through: through(contexts, ends), ..Measure::default() };
     for end in ends {
-        let context = &contexts[*end as usize];
+        let context = &contexts[end.context as usize];
         measure.weight += context.weight;
         measure.least_weight = measure.least_weight.max(context.least_weight);
-        // An occurrence below another one is part of its time.
-        if *end >= behind {
-            measure.through += context.inclusive;
-            behind = context.end;
-        }
     }
     measure.weight = measure.weight.min(flow.weight);
     measure.least_weight = measure.least_weight.min(measure.weight);
@@ -81,12 +89,26 @@ pub(super) fn measure(contexts: &[Context], ends: &[u32], length: usize, flow: &
     measure
 }
 
-/// Calls `add` for each cell of a segment in one flow, each once.
-pub(super) fn for_each_cell(contexts: &[Context], ends: &[u32], length: usize, mut add: impl FnMut(Cell)) {
-    if let [end] = ends {
-        return window(contexts, *end, length).for_each(add);
+/// Time at and below these contexts of a flow, ascending.
+pub(super) fn through(contexts: &[Context], ends: &[End]) -> u128 {
+    let (mut through, mut behind) = (0, 0);
+    for end in ends {
+        // An occurrence below another one is part of its time.
+        if end.context >= behind {
+            let context = &contexts[end.context as usize];
+            through += context.inclusive;
+            behind = context.end;
+        }
     }
-    let mut cells: Vec<Cell> = ends.iter().flat_map(|end| window(contexts, *end, length)).collect();
+    through
+}
+
+/// Calls `add` for each cell of a segment in one flow, each once.
+pub(super) fn for_each_cell(contexts: &[Context], ends: &[End], length: usize, mut add: impl FnMut(Cell)) {
+    if let [end] = ends {
+        return window(contexts, end.context, length).for_each(add);
+    }
+    let mut cells: Vec<Cell> = ends.iter().flat_map(|end| window(contexts, end.context, length)).collect();
     cells.sort_unstable_by_key(|cell| cell.context);
     for same in cells.chunk_by(|a, b| a.context == b.context) {
         add(same.iter().fold(same[0], |cell, next| Cell {
@@ -108,9 +130,20 @@ fn window(contexts: &[Context], end: u32, length: usize) -> impl Iterator<Item =
     })
 }
 
-/// True where a share of so many requests is surely (95 %) at least `least`: by the lower bound of Wilson's interval.
-pub(super) fn is_present(share: f64, requests: u64, least: f64) -> bool {
-    wilson_lower(share, requests) >= least
+/// The least weight that is surely (95 %) at least this share of a flow: by the lower bound of Wilson's interval, which
+/// rises with the share. None where all of its requests are too few to be sure.
+pub(super) fn sure_weight(flow: &FlowProfile, share: f64) -> Option<u128> {
+    let is_sure = |weight| wilson_lower(ratio(weight, flow.weight), flow.requests) >= share;
+    let (mut unsure, mut sure) = match (is_sure(0), is_sure(flow.weight)) {
+        (true, _) => return Some(0),
+        (_, false) => return None,
+        _ => (0, flow.weight),
+    };
+    while sure - unsure > 1 {
+        let middle = unsure + (sure - unsure) / 2;
+        *if is_sure(middle) { &mut sure } else { &mut unsure } = middle;
+    }
+    Some(sure)
 }
 
 /// Lower bound of Wilson's 95 % interval for a share seen among so many.

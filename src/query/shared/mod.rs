@@ -15,6 +15,7 @@ mod ranking;
 mod reading;
 mod river;
 mod segments;
+mod tally;
 mod tree;
 
 #[cfg(test)]

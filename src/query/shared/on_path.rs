@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::options::SharedOptions;
 use super::profile::{NodeName, Profiles};
 use super::ranking::Numbers;
-use super::segments::{Level, Segment};
+use super::segments::{Level, Miner, Segment};
 use super::tree::Forest;
 use crate::model::NodeId;
 
@@ -42,11 +42,12 @@ pub fn on_path(
     name: &mut dyn FnMut(NodeId) -> NodeName,
 ) -> PathNumbers {
     let forest = Forest::new(profiles, name);
-    let nodes = Level::of_nodes(&forest, options, true);
-    let edges = nodes.longer(&forest, options);
+    let miner = Miner::new(&forest, options, 0);
+    let mut nodes = miner.single_nodes(true);
+    let edges = miner.longer(&mut nodes);
     let id = |node: &u32| forest.names[*node as usize].id.clone();
     PathNumbers {
-        nodes: of_nodes(&forest, &nodes).map(|(node, numbers)| (id(&node), numbers)).collect(),
+        nodes: of_nodes(&miner, &nodes).map(|(node, numbers)| (id(&node), numbers)).collect(),
         edges: edges
             .segments
             .iter()
@@ -59,17 +60,15 @@ pub fn on_path(
 }
 
 /// The numbers of each node of a level of single nodes.
-pub(super) fn of_nodes<'a>(
-    forest: &'a Forest,
-    nodes: &'a Level,
-) -> impl Iterator<Item = (u32, OnPath)> + use<'a> {
-    nodes.segments.iter().map(|segment| (nodes.nodes(forest, segment)[0], numbers(forest, segment)))
+pub(super) fn of_nodes<'a>(miner: &'a Miner, nodes: &'a Level) -> impl Iterator<Item = (u32, OnPath)> {
+    let numbered = |segment| (nodes.nodes(miner.forest, segment)[0], numbers(miner.forest, segment));
+    nodes.segments.iter().map(numbered)
 }
 
 fn numbers(forest: &Forest, segment: &Segment) -> OnPath {
-    let numbers = Numbers::of(forest, &segment.parts);
+    let numbers = Numbers::of(forest, &segment.sums);
     OnPath {
-        flows: segment.sharing,
+        flows: segment.sums.sharing,
         share: numbers.volume,
         score: numbers.score,
         effective_flows: numbers.effective_flows,

@@ -7,12 +7,11 @@ use super::measure::{ratio, wilson_lower};
 use super::options::{SharedOptions, Sort};
 use super::profile::{NodeName, Profiles};
 use super::reading::{Reader, Verdict};
-use super::segments::{Level, Part, Segment, maximal};
+use super::segments::{End, Level, Miner, Part, Segment, maximal};
+use super::tally::{PERMILLE, Sums};
 use super::tree::{Flow, Forest, NONE};
 use crate::model::NodeId;
 
-/// Thousandths of a flow's weight.
-const PERMILLE: f64 = 1_000.0;
 /// Segments that are looked at for variants once the list is full: nobody looks for one that ranks further down, and
 /// systems where everything is shared have hundreds of thousands.
 const EXAMINED: usize = 2_000;
@@ -28,8 +27,9 @@ pub fn shared_paths(
     name: &mut dyn FnMut(NodeId) -> NodeName,
 ) -> SharedPaths {
     let forest = Forest::new(profiles, name);
-    let levels = maximal(&forest, options);
-    let (rows, more, other) = read(&forest, options, &ranked(&forest, &levels, options.sort));
+    let miner = Miner::new(&forest, options, options.min_flows.max(1));
+    let levels = maximal(&miner);
+    let (rows, more, other) = read(&miner, options, &ranked(&miner, &levels, options.sort));
     let (enough, too_few): (Vec<&Flow>, Vec<&Flow>) =
         forest.flows.iter().partition(|flow| flow.profile.requests >= options.min_requests);
     SharedPaths {
@@ -64,8 +64,14 @@ pub(super) fn unknown(flow: &Flow) -> u128 {
 pub(super) struct Ranked<'a> {
     pub level: &'a Level,
     pub segment: &'a Segment,
-    pub nodes: Vec<u32>,
     pub numbers: Numbers,
+}
+
+impl Ranked<'_> {
+    /// Its nodes, in the order of calls.
+    pub fn nodes(&self, forest: &Forest) -> Vec<u32> {
+        self.level.nodes(forest, self.segment)
+    }
 }
 
 /// The numbers of ALGORITHMS 2 for one segment.
@@ -81,14 +87,11 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Sums over the flows, in their order: FE, Neff and SCORE of those that share it, the rest of all.
-    pub fn of(forest: &Forest, parts: &[Part]) -> Numbers {
-        let shares = parts.iter().filter(|part| part.is_sharing).map(|part| weighted_share(forest, part));
-        let (sum, squares) = shares.fold((0.0, 0.0), |(sum, squares), s| (sum + s, squares + s * s));
+    /// FE, Neff and SCORE of the flows that share it, the rest of all.
+    pub fn of(forest: &Forest, sums: &Sums) -> Numbers {
+        let Sums { shares: sum, squares, own, through, .. } = *sums;
         let effective_flows = if squares > 0.0 { sum * sum / squares } else { 0.0 };
         let score = if squares > 0.0 { sum * (1.0 - 1.0 / effective_flows).max(0.0) } else { 0.0 };
-        let own: u128 = parts.iter().map(|part| part.measure.own).sum();
-        let through: u128 = parts.iter().map(|part| part.measure.through).sum();
         Numbers {
             flow_equivalents: sum,
             effective_flows,
@@ -112,38 +115,28 @@ fn seconds(time: u128) -> f64 {
     time as f64 / (crate::model::WEIGHT_ONE as f64 * 1e9)
 }
 
-/// A flow's share, times the weight of its tier.
-pub(super) fn weighted_share(forest: &Forest, part: &Part) -> f64 {
-    let profile = forest.flows[part.flow].profile;
-    ratio(part.measure.own, profile.duration) * f64::from(profile.tier_permille) / PERMILLE
-}
-
 /// Segments with time of their own, the most shared first; ties by names.
-fn ranked<'a>(forest: &Forest, levels: &'a [Level], sort: Sort) -> Vec<Ranked<'a>> {
+fn ranked<'a>(miner: &Miner, levels: &'a [Level], sort: Sort) -> Vec<Ranked<'a>> {
     let mut ranked: Vec<Ranked> = levels
         .iter()
         .flat_map(|level| level.segments.iter().map(move |segment| (level, segment)))
-        .map(|(level, segment)| Ranked {
-            level,
-            segment,
-            nodes: level.nodes(forest, segment),
-            numbers: Numbers::of(forest, &segment.parts),
-        })
+        .map(|(level, segment)| Ranked { level, segment, numbers: Numbers::of(miner.forest, &segment.sums) })
         .filter(|ranked| ranked.numbers.flow_equivalents > 0.0)
         .collect();
     ranked.sort_by(|a, b| {
         let [(a_first, a_then), (b_first, b_then)] =
             [a, b].map(|ranked| ranked.numbers.rank(sort)).map(|[first, then]| (first, then));
         let by_number = b_first.total_cmp(&a_first).then(b_then.total_cmp(&a_then));
-        by_number.then_with(|| a.nodes.cmp(&b.nodes))
+        by_number.then_with(|| a.nodes(miner.forest).cmp(&b.nodes(miner.forest)))
     });
     ranked
 }
 
 /// The list as it reads: rows, how many segments are beyond the limit, and the share of time in none of the rows.
-fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<SharedSegment>, usize, f64) {
+fn read(miner: &Miner, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<SharedSegment>, usize, f64) {
+    let forest = miner.forest;
     let ample = SharedOptions { limit: options.limit.max(READ), ..*options };
-    let mut reader = Reader::new(forest, &ample);
+    let mut reader = Reader::new(miner, &ample);
     let mut rows: Vec<SharedSegment> = Vec::new();
     let (mut more, mut covered) = (0, None);
     for item in ranked {
@@ -153,7 +146,7 @@ fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<Sha
         }
         match reader.read(item) {
             Verdict::Row { new } => {
-                rows.push(row(forest, item, new));
+                rows.push(row(miner, item, new));
                 if rows.len() == options.limit {
                     covered = Some(reader.covered());
                 }
@@ -174,13 +167,14 @@ fn read(forest: &Forest, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<Sha
     (rows, more, other.max(0.0))
 }
 
-fn row(forest: &Forest, ranked: &Ranked, new: f64) -> SharedSegment {
-    let Ranked { level, segment, numbers, .. } = ranked;
-    let sharing: Vec<&Part> = segment.parts.iter().filter(|part| part.is_sharing).collect();
-    let is_root = |part: &Part, end: &u32| forest.flows[part.flow].contexts[*end as usize].parent == NONE;
-    let is_entry = level.length == 1
-        && segment.parts.iter().all(|part| level.ends(part).iter().all(|end| is_root(part, end)));
-    let mut flows: Vec<FlowShare> = sharing.iter().map(|part| flow_share(forest, part)).collect();
+fn row(miner: &Miner, ranked: &Ranked, new: f64) -> SharedSegment {
+    let Ranked { level, segment, numbers } = ranked;
+    let forest = miner.forest;
+    let parts: Vec<Part> = miner.parts(level, segment).collect();
+    let is_root = |end: &End| forest.flows[end.flow as usize].contexts[end.context as usize].parent == NONE;
+    let is_entry = level.length == 1 && parts.iter().all(|part| part.ends.iter().all(is_root));
+    let sharing = || parts.iter().filter(|part| part.is_sharing);
+    let mut flows: Vec<FlowShare> = sharing().map(|part| flow_share(forest, part)).collect();
     flows.sort_by(|a, b| (b.share * b.tier).total_cmp(&(a.share * a.tier)).then_with(|| a.id.cmp(&b.id)));
     SharedSegment {
         nodes: names(forest, ranked),
@@ -191,7 +185,7 @@ fn row(forest: &Forest, ranked: &Ranked, new: f64) -> SharedSegment {
         volume: numbers.volume,
         in_flight: numbers.in_flight,
         new,
-        is_allocated: sharing.iter().any(|part| part.measure.is_allocated),
+        is_allocated: sharing().any(|part| part.measure(forest).is_allocated),
         is_entry,
         variants: Vec::new(),
         variant_count: 0,
@@ -199,7 +193,7 @@ fn row(forest: &Forest, ranked: &Ranked, new: f64) -> SharedSegment {
 }
 
 fn flow_share(forest: &Forest, part: &Part) -> FlowShare {
-    let (profile, measure) = (forest.flows[part.flow].profile, &part.measure);
+    let (profile, measure) = (forest.flows[part.flow].profile, part.measure(forest));
     FlowShare {
         id: profile.id.clone(),
         name: Arc::clone(&profile.name),
@@ -217,7 +211,7 @@ fn flow_share(forest: &Forest, part: &Part) -> FlowShare {
 fn variant(forest: &Forest, ranked: &Ranked, new: f64) -> Variant {
     Variant {
         nodes: names(forest, ranked),
-        flows: ranked.segment.sharing,
+        flows: ranked.segment.sums.sharing,
         score: ranked.numbers.score,
         volume: ranked.numbers.volume,
         new,
@@ -225,5 +219,5 @@ fn variant(forest: &Forest, ranked: &Ranked, new: f64) -> Variant {
 }
 
 fn names(forest: &Forest, ranked: &Ranked) -> Vec<NodeName> {
-    ranked.nodes.iter().map(|node| forest.names[*node as usize].clone()).collect()
+    ranked.nodes(forest).iter().map(|node| forest.names[*node as usize].clone()).collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! Where the names roll nodes up, repeats on a path collapse and siblings that became one are added.
 
+use std::cmp::Reverse;
+
 use super::profile::{FlowProfile, NodeName, Profiles};
 use crate::model::{FastMap, NodeId};
 
@@ -9,7 +11,11 @@ use crate::model::{FastMap, NodeId};
 pub(super) const NONE: u32 = u32::MAX;
 
 /// A calling context.
+///
+/// All of them are larger than any cache, and segments reach them in no order: what a walk up a path reads of each is
+/// one line of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
 pub(super) struct Context {
     /// Index into [`Forest::names`].
     pub node: u32,
@@ -19,10 +25,10 @@ pub(super) struct Context {
     pub end: u32,
     /// Of the requests that have it; an upper bound where siblings were added.
     pub weight: u128,
-    /// The largest of the added siblings: a lower bound.
-    pub least_weight: u128,
     pub exclusive: u128,
     pub gap: u128,
+    /// The largest of the added siblings: a lower bound.
+    pub least_weight: u128,
     pub inclusive: u128,
     pub retry: u128,
 }
@@ -124,30 +130,26 @@ fn merged(profile: &FlowProfile, ranks: &FastMap<NodeId, u32>) -> Vec<Context> {
 
 /// The same contexts in pre-order, children by node.
 fn in_order(contexts: &[Context]) -> Vec<Context> {
-    let mut children: Vec<Vec<u32>> = vec![Vec::new(); contexts.len()];
-    let mut roots: Vec<u32> = Vec::new();
-    for (place, context) in contexts.iter().enumerate() {
-        match context.parent {
-            NONE => roots.push(place as u32),
-            parent => children[parent as usize].push(place as u32),
+    // Siblings in a row, by parent; a stack is worked on from its end, so they are pushed in descending order.
+    let mut siblings: Vec<u32> = (0..contexts.len() as u32).collect();
+    let parent = |place: &u32| contexts[*place as usize].parent;
+    siblings.sort_unstable_by_key(|place| (parent(place), Reverse(contexts[*place as usize].node)));
+    let mut children: Vec<&[u32]> = vec![&[]; contexts.len()];
+    let mut stack: Vec<u32> = Vec::new();
+    for row in siblings.chunk_by(|a, b| parent(a) == parent(b)) {
+        match children.get_mut(parent(&row[0]) as usize) {
+            Some(children) => *children = row,
+            None => stack.extend(row),
         }
     }
-    // A stack is worked on from its end, so everything is pushed in descending order.
-    let descending = |places: &mut Vec<u32>| {
-        places.sort_unstable_by_key(|place| std::cmp::Reverse(contexts[*place as usize].node));
-    };
-    descending(&mut roots);
     let mut ordered: Vec<Context> = Vec::with_capacity(contexts.len());
     let mut new_place = vec![NONE; contexts.len()];
-    let mut stack = roots;
     while let Some(place) = stack.pop() {
         let context = contexts[place as usize];
         let parent = if context.parent == NONE { NONE } else { new_place[context.parent as usize] };
         new_place[place as usize] = ordered.len() as u32;
         ordered.push(Context { parent, end: ordered.len() as u32 + 1, ..context });
-        let below = &mut children[place as usize];
-        descending(below);
-        stack.append(below);
+        stack.extend(children[place as usize]);
     }
     for place in (0..ordered.len()).rev() {
         let Context { parent, end, .. } = ordered[place];

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::analyze::{CallPath, FlowRequest, PathPlace};
+use crate::query::flows::{FlowName, find_flow};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -57,11 +58,11 @@ fn question() -> PathQuery {
 
 #[test]
 fn flows_of_one_name_are_told_apart_by_their_services_wherever_they_are_named() {
-    let (timeline, config) = (two_flows(), SharedConfig::default());
+    let (timeline, config) = (two_flows(), Config::default());
     let find = |flow: &str| {
         let found = flow_path(&timeline, flow, &question(), &config, SECOND);
         found
-            .map(|answer| (answer.paths.id, answer.paths.name.to_string()))
+            .map(|answer| (answer.paths.0.id, answer.paths.0.name.to_string()))
             .map_err(|error| error.to_string())
     };
     let of_a = Ok(("flow:a|GET /x".to_string(), "a GET /x".to_string()));
@@ -73,15 +74,34 @@ fn flows_of_one_name_are_told_apart_by_their_services_wherever_they_are_named() 
     );
     assert!(find("GET /y").unwrap_err().contains("did you mean `GET /x`?"));
 
-    let answer = shared_paths(&timeline, &question(), &config, SECOND).unwrap();
+    let answer = shared_paths(&timeline, &question(), &config.shared, SECOND).unwrap();
     let first = &answer.paths.0.segments[0];
     let names: Vec<&str> = first.flows.iter().map(|flow| &*flow.name).collect();
     assert_eq!(names, ["d GET /x", "a GET /x"], "a has one request that goes elsewhere");
 }
 
 #[test]
+fn a_flow_is_called_by_the_name_of_its_root_where_only_one_has_it() {
+    let flow = |id, service, name| FlowName { id, service, name };
+    let flows = [
+        flow("1", "gate", "/* > cart /get"),
+        flow("2", "admin", "/* > users > db"),
+        flow("3", "web", "Recv. > cart"),
+        flow("4", "web", "GET /* > cart"),
+        flow("5", "web", "GET /*"),
+    ];
+    let find = |wanted| find_flow(flows.iter().copied(), wanted).map_err(|error| error.to_string());
+    assert_eq!(find("Recv."), Ok("3".to_string()));
+    assert_eq!((find("gate /*"), find("admin /*")), (Ok("1".to_string()), Ok("2".to_string())));
+    assert_eq!(find("GET /*"), Ok("5".to_string()), "its whole name, before what is only a part of one");
+    let several = find("/*").unwrap_err();
+    assert!(several.contains("several have this name: give one of `1`, `2`"), "{several}");
+    assert!(find("cart").is_err() && find("/* > users").is_err(), "only the root's own name counts");
+}
+
+#[test]
 fn rates_are_over_the_time_in_which_something_could_be_counted() {
-    let (timeline, config) = (two_flows(), SharedConfig::default());
+    let (timeline, config) = (two_flows(), Config::default());
     for (range, now) in [
         (TimeRange::All, 20 * SECOND),
         (TimeRange::Window(std::time::Duration::from_secs(900)), 20 * SECOND),
@@ -89,7 +109,7 @@ fn rates_are_over_the_time_in_which_something_could_be_counted() {
     ] {
         let flows = FlowQuery { range, ..FlowQuery::default() };
         let query = PathQuery { flows, ..question() };
-        let view = flow_path(&timeline, "d GET /x", &query, &config, now).unwrap().paths;
+        let view = flow_path(&timeline, "d GET /x", &query, &config, now).unwrap().paths.0;
         assert_eq!(view.per_second, 2.0, "40 requests in 20 s of {range:?}");
     }
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::segments::Level;
+use super::super::measure::{ratio, sure_weight, wilson_lower};
+use super::super::segments::{Miner, Part};
 use super::super::tree::Forest;
 use super::super::*;
 use super::fixture::*;
@@ -71,24 +72,37 @@ proptest! {
     fn extending_a_segment_never_adds_presence_or_time_through(profiles in any_profiles()) {
         let forest = Forest::new(&profiles, &mut letter);
         let options = SharedOptions::default();
-        let mut level = Level::of_nodes(&forest, &options, true);
+        let miner = Miner::new(&forest, &options, 0);
+        let mut level = miner.single_nodes(true);
         while !level.segments.is_empty() {
-            let longer = level.longer(&forest, &options);
+            let longer = miner.longer(&mut level);
             for extension in &longer.segments {
                 let nodes = longer.nodes(&forest, extension);
                 for shorter in [&nodes[1..], &nodes[..nodes.len() - 1]] {
                     let shorter = level.segments.iter().find(|s| level.nodes(&forest, s) == shorter).unwrap();
-                    for part in &extension.parts {
-                        let of_shorter = shorter.parts.iter().find(|p| p.flow == part.flow).unwrap();
-                        prop_assert!(part.measure.weight <= of_shorter.measure.weight);
-                        prop_assert!(part.measure.least_weight <= of_shorter.measure.least_weight);
-                        prop_assert!(part.measure.through <= of_shorter.measure.through);
+                    let parts: Vec<Part> = miner.parts(&level, shorter).collect();
+                    for part in miner.parts(&longer, extension) {
+                        let of_shorter = parts.iter().find(|p| p.flow == part.flow).unwrap();
+                        let [measure, measure_of_shorter] = [&part, of_shorter].map(|p| p.measure(&forest));
+                        prop_assert!(measure.weight <= measure_of_shorter.weight);
+                        prop_assert!(measure.least_weight <= measure_of_shorter.least_weight);
+                        prop_assert!(measure.through <= measure_of_shorter.through);
                         prop_assert!(of_shorter.is_sharing || !part.is_sharing);
                     }
                 }
             }
             level = longer;
         }
+    }
+
+    #[test]
+    fn a_weight_is_sure_where_its_share_is(
+        requests in 0u64..3_000, weight in 0u64..1 << 40, part in 0.0..=1.0f64, least in 0.0..=1.0f64,
+    ) {
+        let profile = FlowProfile { weight: weight.into(), ..flow(&mut Nodes::default(), "f", requests, 0, &[]) };
+        let part = (weight as f64 * part) as u128;
+        let is_sure = wilson_lower(ratio(part, weight.into()), requests) >= least;
+        prop_assert_eq!(sure_weight(&profile, least).is_some_and(|sure| part >= sure), is_sure);
     }
 
     #[test]
