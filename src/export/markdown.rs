@@ -19,6 +19,11 @@ pub(super) fn plain(name: &str) -> String {
     text
 }
 
+/// Lines of plain text, each on a line of its own.
+pub(super) fn paragraph(lines: &[String]) -> String {
+    lines.iter().map(|line| plain(line) + "  \n").collect()
+}
+
 /// A column: its title, and true for numbers, which are to the right.
 pub(super) type Column = (&'static str, bool);
 

@@ -34,5 +34,5 @@ mod words;
 mod fixture;
 
 pub use convert::{Freshness, flows_document, graph_document};
-pub use name::clip_middle;
+pub use name::{clip, shorten, visible, width};
 pub use path_answers::{path_scope, shared_documents};

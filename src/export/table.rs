@@ -2,7 +2,7 @@
 //!
 //! Cells are given as they shall be read: escaped names, formatted numbers.
 
-use super::name::{clip, width};
+use super::name::{clip, shorten, width};
 use super::severity::Severity;
 
 /// Spaces between two columns.
@@ -40,6 +40,8 @@ impl Column {
 pub(super) struct Cell {
     text: String,
     severity: Severity,
+    /// Cut at its end: what comes first matters most.
+    is_list: bool,
 }
 
 impl Cell {
@@ -47,13 +49,18 @@ impl Cell {
     pub(super) fn coloured(self, severity: Severity) -> Cell {
         Cell { severity, ..self }
     }
+
+    /// The cell as a list whose first items matter most: it is cut at its end, a name in its middle.
+    pub(super) fn list(self) -> Cell {
+        Cell { is_list: true, ..self }
+    }
 }
 
 impl From<String> for Cell {
     fn from(mut text: String) -> Cell {
         // Names may end in spaces; lines do not.
         text.truncate(text.trim_end().len());
-        Cell { text, severity: Severity::None }
+        Cell { text, severity: Severity::None, is_list: false }
     }
 }
 
@@ -116,7 +123,8 @@ fn line(
     let mut room = limit.unwrap_or(usize::MAX);
     for ((column, cell), column_width) in columns.iter().zip(cells).zip(widths) {
         let Some(column_width) = *column_width else { continue };
-        let text = clip(&cell.text, column_width);
+        let text =
+            if cell.is_list { clip(&cell.text, column_width) } else { shorten(&cell.text, column_width) };
         let fill = column_width - width(&text);
         if !column.is_name {
             blank += fill;
@@ -173,7 +181,7 @@ mod tests {
 
     #[test]
     fn names_give_way_before_numbers() {
-        let expected = "name            calls  via\n東京            1,234\na-service-wit…      7  queue\n";
+        let expected = "name            calls  via\n東京            1,234\na-servi…g-name      7  queue\n";
         assert_eq!(table(Some(28)), expected);
     }
 
@@ -184,9 +192,9 @@ mod tests {
         let row =
             || ["a-service-with-a-long-name", "1 ms", "2 ms", "3 ms"].map(|text| Cell::from(text.to_owned()));
         let cases = [
-            (32, "name             p50   p95   p99\na-service-wit…  1 ms  2 ms  3 ms\n"),
-            (31, "name                  p50   p95\na-service-with-a-l…  1 ms  2 ms\n"),
-            (25, "name                  p95\na-service-with-a-l…  2 ms\n"),
+            (32, "name             p50   p95   p99\na-servi…g-name  1 ms  2 ms  3 ms\n"),
+            (31, "name                  p50   p95\na-service…long-name  1 ms  2 ms\n"),
+            (25, "name                  p95\na-service…long-name  2 ms\n"),
         ];
         for (limit, expected) in cases {
             assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");

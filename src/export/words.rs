@@ -1,7 +1,7 @@
 //! What nodes and edges say of themselves in pictures, the same in every format.
 
 use super::document::{EdgeDocument, GraphDocument, NodeDocument, OnPathDocument};
-use super::name::{clip, visible};
+use super::name::{shorten, visible};
 use super::number;
 use super::severity::share;
 
@@ -33,13 +33,13 @@ impl Clusters {
 /// `shop · prod`: what stands at the top of a cluster.
 pub(super) fn cluster_words(cluster: [&str; 2]) -> String {
     let words: Vec<&str> = cluster.into_iter().filter(|part| !part.is_empty()).collect();
-    clip(&visible(&words.join(" · ")), LABEL_COLUMNS).into_owned()
+    shorten(&visible(&words.join(" · ")), LABEL_COLUMNS).into_owned()
 }
 
 /// Name and, at operation level, operation: a line each.
 pub(super) fn node_label(node: &NodeDocument) -> Vec<String> {
     let lines = std::iter::once(node.name.as_str()).chain(node.operation.as_deref());
-    lines.map(|line| clip(&visible(line), LABEL_COLUMNS).into_owned()).collect()
+    lines.map(|line| shorten(&visible(line), LABEL_COLUMNS).into_owned()).collect()
 }
 
 /// `8 nodes, 7 edges`.
@@ -66,7 +66,7 @@ pub(super) fn node_facts(node: &NodeDocument) -> Vec<String> {
 pub(super) fn via_words(edge: &EdgeDocument) -> Option<String> {
     let (first, rest) = edge.via.split_first()?;
     let more = if rest.is_empty() { String::new() } else { format!(" +{}", rest.len()) };
-    Some(format!("via {}{more}", clip(&visible(first), LABEL_COLUMNS)))
+    Some(format!("via {}{more}", shorten(&visible(first), LABEL_COLUMNS)))
 }
 
 /// `on the critical path of 4 flows · 12 % of critical time · score 0.69 · Neff 4.3`.

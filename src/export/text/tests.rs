@@ -45,6 +45,21 @@ fn small_graphs_are_written_as_agreed() {
 }
 
 #[test]
+fn words_go_on_in_the_next_line() {
+    let lines = ["other: 57 % of the time".to_owned(), "a".to_owned()];
+    let cases = [
+        (None, "other: 57 % of the time\na\n"),
+        (Some(23), "other: 57 % of the time\na\n"),
+        (Some(22), "other: 57 % of the\n  time\na\n"),
+        (Some(8), "other:\n  57 %\n  of the\n  time\na\n"),
+        (Some(4), "oth…\n  57\n  %\n  of\n  t…\n  t…\na\n"),
+    ];
+    for (limit, expected) in cases {
+        assert_eq!(wrapped(&lines, limit), expected, "{limit:?}");
+    }
+}
+
+#[test]
 fn nothing_is_said_as_nothing() {
     let text = to_text(&graph(Vec::new(), Vec::new()), &TextOptions::default());
     assert!(text.ends_with("nothing was seen in this range\n"), "{text}");
