@@ -10,7 +10,7 @@ use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
 use crate::export::svg::{SvgOptions, to_svg};
-use crate::export::text::{TextOptions, to_text};
+use crate::export::text::{TextOptions, to_markdown, to_text};
 use crate::export::{graph_document, json};
 use crate::query;
 
@@ -74,6 +74,8 @@ enum Format {
     Svg,
     /// A table
     Text,
+    /// A table for a wiki
+    Markdown,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -148,6 +150,7 @@ fn print(document: &GraphDocument, args: &Args) -> Outcome {
         Format::Json => json::to_json(document, true) + "\n",
         Format::Dot => to_dot(document, &DotOptions::default()),
         Format::Svg => svg(document, args.layout),
+        Format::Markdown => to_markdown(document, args.limit),
         Format::Text => {
             let width = if is_terminal { super::terminal_width() } else { None };
             to_text(document, &TextOptions { width, colour: is_terminal, limit: args.limit })

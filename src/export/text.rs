@@ -3,7 +3,11 @@
 //! First what was asked and how whole the answer is, then the edges (or flows), the busiest first.
 //! Names are escaped, lines have no trailing spaces, and no line is wider than the terminal.
 
+mod markdown;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+pub use markdown::to_markdown;
 
 
 use super::completeness::heading;

@@ -45,6 +45,15 @@ fn small_graphs_are_written_as_agreed() {
 }
 
 #[test]
+fn graphs_are_written_for_a_wiki_as_agreed() {
+    assert_golden("tests/golden/graph-shop.md", &to_markdown(&shop(), None));
+    assert_golden("tests/golden/graph-collapsed.md", &to_markdown(&collapsed(), Some(1)));
+    assert!(
+        to_markdown(&graph(Vec::new(), Vec::new()), None).ends_with("nothing was seen in this range  \n")
+    );
+}
+
+#[test]
 fn words_go_on_in_the_next_line() {
     let lines = ["other: 57 % of the time".to_owned(), "a".to_owned()];
     let cases = [
@@ -95,6 +104,24 @@ fn colour_changes_nothing_but_colour() {
 }
 
 proptest! {
+    #[test]
+    fn no_name_breaks_a_row_of_markdown(graph in any_graph()) {
+        let rows = |text: &str| {
+            let cells = |line: &str| line.replace("\\\\", "").replace("\\|", "").matches('|').count();
+            text.lines().filter(|line| line.starts_with('|')).map(cells).collect::<Vec<_>>()
+        };
+        let plain = GraphDocument {
+            nodes: graph.nodes.iter().enumerate().map(|(at, named)| NodeDocument {
+                name: format!("n{at}"), operation: None, kind: "service".into(), ..named.clone()
+            }).collect(),
+            edges: graph.edges.iter().map(|edge| EdgeDocument {
+                protocol: "http".into(), via: edge.via.iter().map(|_| "x".into()).collect(), ..edge.clone()
+            }).collect(),
+            ..graph.clone()
+        };
+        prop_assert_eq!(rows(&to_markdown(&graph, None)), rows(&to_markdown(&plain, None)));
+    }
+
     #[test]
     fn no_name_breaks_a_line_or_the_terminal(graph in any_graph(), limit in 20usize..200) {
         let text = to_text(&graph, &TextOptions { width: Some(limit), ..TextOptions::default() });
