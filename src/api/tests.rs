@@ -505,15 +505,15 @@ async fn real_answers_fit_the_described_schemas() {
 #[test]
 fn described_parameters_are_accepted_with_their_examples() {
     let description = serde_json::to_value(Description::openapi()).unwrap();
-    let parameters = description["paths"]["/api/v1/graph"]["get"]["parameters"].as_array().unwrap();
+    let parameters = description["paths"]["/api/v1/graph.svg"]["get"]["parameters"].as_array().unwrap();
     let names: Vec<&str> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
-    assert_eq!(names.len(), 15, "{names:?}");
+    assert_eq!(names.len(), 16, "{names:?}");
     let pairs = parameters.iter().filter(|it| it["name"] != "window").map(|it| {
         let example = it["example"].to_string();
         format!("{}={}", it["name"].as_str().unwrap(), example.trim_matches('"'))
     });
-    let uri = format!("/api/v1/graph?{}", pairs.collect::<Vec<_>>().join("&")).parse().unwrap();
-    params::graph_query(&uri, u64::MAX, true).unwrap();
+    let uri = format!("/api/v1/graph.svg?{}", pairs.collect::<Vec<_>>().join("&")).parse().unwrap();
+    params::graph_query(&uri, u64::MAX, params::Drawn::Svg).unwrap();
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub mod dot;
 pub mod flow_profile;
 pub mod json;
 pub mod layout;
+pub mod overview;
 pub mod river;
 pub mod sealed;
 pub mod shared_paths;

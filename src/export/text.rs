@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use markdown::to_markdown;
 
-
 use super::completeness::heading;
 use super::document::{
     CompletenessDocument, EdgeDocument, FlowDocument, FlowsDocument, GraphDocument, NodeDocument,
@@ -250,7 +249,7 @@ fn edge_cells(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Optio
         name(&edge.callee),
         format!("{}{waiting}", visible(&edge.protocol)),
         number::count(edge.calls),
-        or_none(number::seen_rate(edge.calls, edge.calls_adjusted, seconds)),
+        or_none(number::seen_rate(edge.calls, edge.calls_adjusted, seconds, None)),
         error_words(edge.errors.either, edge.calls),
         or_none(latency.p50.map(number::millis)),
         or_none(latency.p95.map(number::millis)),
@@ -263,7 +262,7 @@ fn flow_row(flow: &FlowDocument, seconds: Option<f64>) -> Vec<Cell> {
         Cell::from(visible(&flow.name).into_owned()),
         Cell::from(visible(&flow.service).into_owned()),
         Cell::from(number::count(flow.requests)),
-        value_cell(number::seen_rate(flow.requests, flow.requests_adjusted, seconds)),
+        value_cell(number::seen_rate(flow.requests, flow.requests_adjusted, seconds, None)),
         error_cell(flow.errors, flow.requests),
         value_cell(flow.latency_ms.p50.map(number::millis)),
         value_cell(flow.latency_ms.p95.map(number::millis)),

@@ -2,7 +2,7 @@
 
 use super::document::{EdgeDocument, GraphDocument, NodeDocument, OnPathDocument};
 use super::name::{shorten, visible};
-use super::number;
+use super::number::{self, RateUnit};
 use super::severity::share;
 
 /// Names are cut to this many columns in a label; the tooltip has them whole.
@@ -83,11 +83,12 @@ pub(super) fn on_path_words(on_path: &OnPathDocument) -> String {
 }
 
 /// `12.3/s · 1.2 % err · p95 34 ms`; what is not known or nothing is left out.
-pub(super) fn edge_numbers(edge: &EdgeDocument, seconds: Option<f64>) -> String {
+/// Rates have their own unit each where no other is given.
+pub(super) fn edge_numbers(edge: &EdgeDocument, seconds: Option<f64>, unit: Option<RateUnit>) -> String {
     if !edge.joined {
         return "not joined".to_owned();
     }
-    let rate = number::seen_rate(edge.calls, edge.calls_adjusted, seconds);
+    let rate = number::seen_rate(edge.calls, edge.calls_adjusted, seconds, unit);
     let mut text = rate.unwrap_or_else(|| format!("{} calls", number::count(edge.calls)));
     if edge.errors.either > 0 {
         let errors = number::percent(share(edge.errors.either, edge.calls));

@@ -53,6 +53,9 @@ fn entries(scene: &Scene) -> Vec<Entry> {
         let rect = Rect { x: 1.0, y: -8.0, width: SAMPLE - 2.0, height: 16.0 };
         entries.push((format!("<g class=\"n silent\">{}</g>", shape("service", rect)), "reports no spans"));
     }
+    if scene.nodes.iter().any(|node| scene.hidden(node).is_some()) {
+        entries.push((String::new(), "+1 in · +2 out: further callers and callees"));
+    }
     if scene.edges.is_empty() {
         return entries;
     }
