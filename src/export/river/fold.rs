@@ -10,7 +10,7 @@ use crate::export::number::{self, RateUnit};
 use crate::export::svg::paper::push;
 
 /// Most flows, trunks and leaves that have a place of their own.
-const MOST: [usize; 3] = [24, 40, 24];
+const MOST: [usize; 3] = [16, 40, 16];
 
 /// What an item of the river is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
