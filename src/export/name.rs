@@ -100,13 +100,12 @@ pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
     let links: Vec<&str> = name.split(then).collect();
     let widths: Vec<usize> = links.iter().map(|link| width(link)).collect();
     let room = limit.saturating_sub(indent + width(then) * (links.len() - 1));
-    let takes = |cap: usize| widths.iter().map(|width| cap.min(*width)).sum::<usize>();
-    let cap = (0..=room).rev().find(|cap| takes(*cap) <= room).unwrap_or(0);
+    let cap = even(&widths, room);
     if links.len() > 1 && cap < SHORTEST_LINK {
         return clip_middle(text, limit);
     }
     // What is left after equal parts goes to the first of those that are cut.
-    let mut spare = room - takes(cap);
+    let mut spare = room - widths.iter().map(|width| cap.min(*width)).sum::<usize>();
     let mut shortened = text[..indent].to_owned();
     for (place, (link, width)) in links.iter().zip(widths).enumerate() {
         let more = usize::from(width > cap && spare > 0);
@@ -115,6 +114,13 @@ pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
         shortened.push_str(&clip_middle(link, cap + more));
     }
     Cow::Owned(shortened)
+}
+
+/// The most columns that each of several texts may take so that all have room together; the short ones leave theirs.
+pub(super) fn even(widths: &[usize], room: usize) -> usize {
+    let takes = |cap: usize| widths.iter().map(|width| cap.min(*width)).sum::<usize>();
+    let widest = widths.iter().copied().max().unwrap_or(0);
+    (0..=room.min(widest)).rev().find(|cap| takes(*cap) <= room).unwrap_or(0)
 }
 
 /// A rule of thumb instead of Unicode's tables: accents and joiners take nothing, East Asian scripts and emoji two.

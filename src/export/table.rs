@@ -7,7 +7,7 @@ use super::severity::Severity;
 
 /// Spaces between two columns.
 const GAP: usize = 2;
-/// A column of names is not cut below this: first spare columns go, then the line is cut at its end.
+/// Most columns of names are not cut below this: first spare columns go, then the line is cut at its end.
 const NARROWEST: usize = 14;
 
 /// A column.
@@ -17,22 +17,29 @@ pub(super) struct Column {
     is_name: bool,
     /// Left out where the terminal is too narrow for all.
     is_spare: bool,
+    /// Of names: where they would be cut below this, spare columns go.
+    least: usize,
 }
 
 impl Column {
     /// A column of names.
     pub(super) const fn name(title: &'static str) -> Column {
-        Column { title, is_name: true, is_spare: false }
+        Column { title, is_name: true, is_spare: false, least: NARROWEST }
     }
 
     /// A column of numbers.
     pub(super) const fn number(title: &'static str) -> Column {
-        Column { title, is_name: false, is_spare: false }
+        Column { title, is_name: false, is_spare: false, least: 0 }
     }
 
     /// A column of numbers that goes first where there is no room; the last of them before the others.
     pub(super) const fn spare(title: &'static str) -> Column {
-        Column { title, is_name: false, is_spare: true }
+        Column { title, is_name: false, is_spare: true, least: 0 }
+    }
+
+    /// A column of names that are worth more than spare columns, up to so many columns of theirs.
+    pub(super) const fn at_least(self, least: usize) -> Column {
+        Column { least, ..self }
     }
 }
 
@@ -77,6 +84,13 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<Cell>], limit: Option<usize
     text
 }
 
+/// The columns that numbers leave for the names in the last column; rows are without these.
+pub(super) fn room_for_last(columns: &[Column], rows: &[Vec<Cell>], limit: usize) -> usize {
+    let numbers = &columns[..columns.len() - 1];
+    let taken: usize = natural_widths(numbers, rows).into_iter().map(|width| width + GAP).sum();
+    limit.saturating_sub(taken)
+}
+
 fn natural_widths(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
     let mut widths: Vec<usize> = columns.iter().map(|column| width(column.title)).collect();
     for row in rows {
@@ -92,7 +106,7 @@ fn fit(columns: &[Column], natural: Vec<usize>, limit: Option<usize>) -> Vec<Opt
     let mut widths: Vec<Option<usize>> = natural.into_iter().map(Some).collect();
     let Some(limit) = limit else { return widths };
     let least = |(column, width): (&Column, &Option<usize>)| {
-        width.map(|width| GAP + if column.is_name { width.min(NARROWEST) } else { width })
+        width.map(|width| GAP + if column.is_name { width.min(column.least) } else { width })
     };
     for spare in (0..columns.len()).rev().filter(|place| columns[*place].is_spare) {
         if columns.iter().zip(&widths).filter_map(least).sum::<usize>() > limit + GAP {
@@ -195,6 +209,20 @@ mod tests {
             (32, "name             p50   p95   p99\na-servi…g-name  1 ms  2 ms  3 ms\n"),
             (31, "name                  p50   p95\na-service…long-name  1 ms  2 ms\n"),
             (25, "name                  p95\na-service…long-name  2 ms\n"),
+        ];
+        for (limit, expected) in cases {
+            assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_worth_more_keep_their_room() {
+        let columns = [Column::name("name").at_least(26), Column::number("p50"), Column::spare("p99")];
+        let row = || ["a-service-with-a-long-name", "1 ms", "3 ms"].map(|text| Cell::from(text.to_owned()));
+        let cases = [
+            (38, "name                         p50   p99\na-service-with-a-long-name  1 ms  3 ms\n"),
+            (37, "name                         p50\na-service-with-a-long-name  1 ms\n"),
+            (24, "name                 p50\na-service…ong-name  1 ms\n"),
         ];
         for (limit, expected) in cases {
             assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");

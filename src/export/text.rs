@@ -109,9 +109,7 @@ impl<'a> Page<'a> {
         range: &RangeDocument,
         completeness: &CompletenessDocument,
     ) {
-        for line in heading(title, counts, range, completeness) {
-            self.line(&line);
-        }
+        self.text += &wrapped(&heading(title, counts, range, completeness), self.options.width);
     }
 
     fn filter(&mut self, filter: &BTreeMap<String, String>) {
@@ -142,9 +140,10 @@ impl<'a> Page<'a> {
         }
         let edges = busiest(graph, self.options.limit);
         let [caller, callee, protocol, calls, rate, errors, p50, p95, p99] = EDGE_TITLES;
-        let mut columns: Vec<Column> = [caller, callee, protocol].map(Column::name).into();
-        columns.extend([calls, rate, errors].map(Column::number));
-        columns.extend([Column::spare(p50), Column::number(p95), Column::spare(p99)]);
+        let mut columns: Vec<Column> =
+            [caller, callee].map(|title| Column::name(title).at_least(TELLING)).into();
+        columns.extend([Column::name(protocol), Column::number(calls), Column::spare(rate)]);
+        columns.extend([Column::number(errors), Column::spare(p50), Column::number(p95), Column::spare(p99)]);
         let has_via = has_via(&edges);
         if has_via {
             columns.push(Column::name("via"));
@@ -209,6 +208,8 @@ impl<'a> Page<'a> {
 
 const EDGE_TITLES: [&str; 9] =
     ["caller", "callee", "protocol", "calls", "rate", "errors", "p50", "p95", "p99"];
+/// Columns of a node's name that are worth more than a rate or a quantile: service and operation must show.
+const TELLING: usize = 24;
 /// Place of the errors among them.
 const ERRORS: usize = 5;
 

@@ -16,9 +16,9 @@ const COLUMNS: [Column; 9] = [
     Column::spare("network"),
     Column::number("retry"),
     Column::number("on path"),
-    Column::number("others"),
+    Column::spare("others"),
     Column::spare("Neff"),
-    Column::name("in"),
+    Column::name("in").at_least(36),
 ];
 
 /// Writes the tree, at most `options.limit` contexts of it, those with the most time.

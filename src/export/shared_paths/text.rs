@@ -5,7 +5,9 @@ use super::super::name::{clip, visible};
 use super::super::number;
 use super::super::table::{Cell, Column, render};
 use super::super::text::{TextOptions, filter_words, plural, wrapped};
-use super::{FlowShareDocument, LeftOutDocument, PathNodeDocument, SegmentDocument, SharedPathsDocument};
+use super::{
+    FlowShareDocument, LeftOutDocument, PathNodeDocument, SegmentDocument, SharedPathsDocument, narrow,
+};
 
 /// Flows that a row or a line names; the rest is a number.
 const MAX_NAMED: usize = 4;
@@ -21,9 +23,8 @@ const COLUMNS: [Column; 8] = [
     Column::name("segment"),
 ];
 
-/// On narrower terminals the names need the room of the columns in `SPARE`.
+/// On narrower terminals the list is another.
 const WIDE: usize = 100;
-const SPARE: [usize; 2] = [1, 5];
 
 /// Writes the list, at most `options.limit` segments of it.
 pub fn to_text(paths: &SharedPathsDocument, options: &TextOptions) -> String {
@@ -31,10 +32,13 @@ pub fn to_text(paths: &SharedPathsDocument, options: &TextOptions) -> String {
     let mut text = wrapped(&headings(paths), options.width);
     if !shown.is_empty() {
         text.push('\n');
-        let is_wide = options.width.is_none_or(|width| width >= WIDE);
-        let columns = fitting(is_wide, COLUMNS);
-        let rows: Vec<Vec<Cell>> = shown.iter().flat_map(rows).map(|row| fitting(is_wide, row)).collect();
-        text.push_str(&render(&columns, &rows, options.width, options.colour));
+        text += &match options.width {
+            Some(width) if width < WIDE => narrow::table(shown, width, options),
+            _ => {
+                let rows: Vec<Vec<Cell>> = shown.iter().flat_map(rows).map(Vec::from).collect();
+                render(&COLUMNS, &rows, options.width, options.colour)
+            }
+        };
         text.push('\n');
     }
     text += &wrapped(&footers(paths, shown), options.width);
@@ -42,12 +46,6 @@ pub fn to_text(paths: &SharedPathsDocument, options: &TextOptions) -> String {
         text.extend([&clip(&names, options.width.unwrap_or(usize::MAX)), "\n"]);
     }
     text
-}
-
-/// The columns that a terminal has room for.
-fn fitting<T>(is_wide: bool, columns: [T; 8]) -> Vec<T> {
-    let fits = |place: &usize| is_wide || !SPARE.contains(place);
-    columns.into_iter().enumerate().filter(|(place, _)| fits(place)).map(|(_, column)| column).collect()
 }
 
 /// What the list is of.
@@ -134,7 +132,8 @@ fn rows(segment: &SegmentDocument) -> Vec<[Cell; 8]> {
     rows
 }
 
-fn numbers(segment: &SegmentDocument) -> [String; 8] {
+/// The cells of its own row, the path last.
+pub(super) fn numbers(segment: &SegmentDocument) -> [String; 8] {
     let entry = if segment.entry { " (entry)" } else { "" };
     let mark = if segment.allocated { "*" } else { "" };
     [

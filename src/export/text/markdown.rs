@@ -17,7 +17,7 @@ const NODE_COLUMNS: [Column; 4] =
 pub fn to_markdown(graph: &GraphDocument, limit: Option<usize>) -> String {
     let counts = format!("{}, {}", plural(graph.nodes.len(), "node"), plural(graph.edges.len(), "edge"));
     let title = format!("{} graph", visible(&graph.level));
-    let mut text = format!("## Dependencies\n\n");
+    let mut text = "## Dependencies\n\n".to_owned();
     let mut lines = heading(&title, &counts, &graph.range, &graph.completeness);
     lines.extend(filter_words(&graph.filter));
     if graph.nodes.is_empty() {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::export::document::{FLOWS_SCHEMA, LatencyDocument, TouchDocument};
-use crate::export::fixture::{any_graph, assert_golden, collapsed, graph, node, range, shop};
+use crate::export::fixture::{any_graph, assert_golden, collapsed, edge, graph, node, range, shop};
 use crate::export::name::width;
 
 fn flows() -> FlowsDocument {
@@ -91,6 +91,26 @@ fn an_operation_stands_beside_its_service() {
     cart.operation = Some("GET /cart".into());
     let text = to_text(&graph(vec![cart], Vec::new()), &TextOptions::default());
     assert!(text.contains("cart GET /cart"), "{text}");
+}
+
+#[test]
+fn operations_that_end_alike_stay_apart_in_80_columns() {
+    let at = |service: &str, operation: &str| {
+        let mut node = node("service", service, "shop");
+        node.id = format!("{service}|{operation}");
+        node.operation = Some(operation.into());
+        node
+    };
+    let nodes = vec![
+        at("ts-seat-service", "/api/v1/seatservice/seats/left_tickets"),
+        at("ts-order-service", "/api/v1/orderservice/order/tickets"),
+        at("ts-order-other-service", "/api/v1/orderOtherService/orderOther/tickets"),
+    ];
+    let edges = [1, 2].map(|callee| edge(&nodes[0], &nodes[callee], "http", [1_386, 0], 5.0)).into();
+    let text = to_text(&graph(nodes, edges), &TextOptions { width: Some(80), ..TextOptions::default() });
+    let rows: HashSet<&str> = text.lines().filter(|line| line.starts_with("ts-seat-")).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    assert!(rows.iter().all(|row| row.contains("_tickets  ts-order-")), "{text}");
 }
 
 #[test]
