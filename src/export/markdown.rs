@@ -13,6 +13,7 @@ pub(super) fn plain(name: &str) -> String {
             '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '|' | '$' => text.extend(['\\', c]),
             // Else an address would become a link.
             ':' if name[at..].starts_with("://") => text.push_str("\\:"),
+            '.' if name[..at].ends_with("www") => text.push_str("\\."),
             c => text.push(c),
         }
     }
@@ -57,6 +58,7 @@ mod tests {
             ("<b>&amp;", "&lt;b>&amp;amp;"),
             ("*x* _y_ `z`", "\\*x\\* \\_y\\_ \\`z\\`"),
             ("[a](http://x:80)", "\\[a\\](http\\://x:80)"),
+            ("www.bank.example", "www\\.bank.example"),
             ("a\nb", "a\\\\nb"),
         ];
         for (name, expected) in cases {

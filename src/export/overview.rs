@@ -191,10 +191,9 @@ fn own_share(node: &NodeDocument) -> f64 {
 /// First the most critical time through it, then the most calls; ties by what it is.
 fn strength(a: &EdgeDocument, b: &EdgeDocument) -> Ordering {
     let through = |edge: &EdgeDocument| edge.critical.map_or(0.0, |on_path| on_path.through);
-    let id = |edge: &EdgeDocument| {
-        (edge.caller.clone(), edge.callee.clone(), edge.protocol.clone(), edge.is_async)
-    };
-    (through(b).total_cmp(&through(a))).then(b.calls.cmp(&a.calls)).then_with(|| id(a).cmp(&id(b)))
+    let ends = (&a.caller, &a.callee, &a.protocol, a.is_async);
+    let other = (&b.caller, &b.callee, &b.protocol, b.is_async);
+    through(b).total_cmp(&through(a)).then(b.calls.cmp(&a.calls)).then_with(|| ends.cmp(&other))
 }
 
 /// The edges between these nodes that are shown, in the document's order: of each node the strongest into it, and
