@@ -16,11 +16,14 @@ use super::number;
 const READABLE: usize = 100;
 /// Above, so many.
 const FEW: usize = 60;
+/// The same of edges: some forty namespaces can have more than a thousand.
+const READABLE_EDGES: usize = 200;
+const FEW_EDGES: usize = 120;
 
 /// How many nodes a picture shows at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MaxNodes {
-    /// All up to 100, 60 of more.
+    /// All up to 100, 60 of more; of more than 200 edges the strongest.
     #[default]
     Auto,
     /// All.
@@ -43,21 +46,22 @@ impl FromStr for MaxNodes {
 }
 
 impl MaxNodes {
-    /// The limit for a graph of so many nodes, where it has more.
-    fn of(self, nodes: usize) -> Option<usize> {
-        let most = match self {
-            MaxNodes::Auto if nodes > READABLE => FEW,
-            MaxNodes::Auto | MaxNodes::All => nodes,
-            MaxNodes::Most(most) => most,
-        };
-        Some(most).filter(|most| *most < nodes)
+    /// The limit for a graph, where that does not show all of it.
+    fn of(self, graph: &GraphDocument) -> Option<usize> {
+        let nodes = graph.nodes.len();
+        match self {
+            MaxNodes::Auto if nodes > READABLE => Some(FEW),
+            MaxNodes::Auto if graph.edges.len() > READABLE_EDGES => Some(nodes),
+            MaxNodes::Auto | MaxNodes::All => None,
+            MaxNodes::Most(most) => Some(most).filter(|most| *most < nodes),
+        }
     }
 }
 
 /// Callers and callees of a node whose calls are not shown.
 pub(super) type Hidden = [usize; 2];
 
-/// Edges for each node that are shown: those between so many nodes can be a hairball again.
+/// Edges for each node that are shown, if that is more than `FEW_EDGES`: all of them can be a hairball again.
 const EDGES_BY_NODE: usize = 2;
 
 /// A part of a graph.
@@ -74,7 +78,7 @@ pub(super) struct Overview {
 
 /// The part of the graph to show, where it is not all of it.
 pub(super) fn overview(graph: &GraphDocument, max_nodes: MaxNodes) -> Option<Overview> {
-    let most = max_nodes.of(graph.nodes.len())?;
+    let most = max_nodes.of(graph)?;
     let is_chosen = Choice::new(graph).of(most);
     let of = |chosen: bool| {
         let nodes = graph.nodes.iter().zip(&is_chosen).filter(move |(_, is)| **is == chosen);
@@ -196,8 +200,8 @@ fn strength(a: &EdgeDocument, b: &EdgeDocument) -> Ordering {
     through(b).total_cmp(&through(a)).then(b.calls.cmp(&a.calls)).then_with(|| ends.cmp(&other))
 }
 
-/// The edges between these nodes that are shown, in the document's order: of each node the strongest into it, and
-/// then the strongest of all.
+/// The edges between these nodes that are shown, in the document's order: of each node the strongest into it, or out
+/// of it where there is none, and then the strongest of all.
 fn strongest<'a>(
     graph: &'a GraphDocument,
     shown: &HashSet<&str>,
@@ -207,12 +211,18 @@ fn strongest<'a>(
     let mut inside: Vec<usize> = (0..graph.edges.len()).filter(|at| is_inside(&graph.edges[*at])).collect();
     inside.sort_by(|a, b| strength(&graph.edges[*a], &graph.edges[*b]));
     let mut is_called: HashSet<&str> = HashSet::new();
-    let (first, others): (Vec<usize>, Vec<usize>) = inside.into_iter().partition(|at| {
+    let (into, others): (Vec<usize>, Vec<usize>) = inside.into_iter().partition(|at| {
         let edge = &graph.edges[*at];
         edge.caller != edge.callee && is_called.insert(&edge.callee)
     });
-    let more = (EDGES_BY_NODE * shown.len()).saturating_sub(first.len());
-    let mut kept: Vec<usize> = first.into_iter().chain(others.into_iter().take(more)).collect();
+    let callers = into.iter().map(|at| graph.edges[*at].caller.as_str());
+    let mut is_joined: HashSet<&str> = is_called.iter().copied().chain(callers).collect();
+    let (out_of, others): (Vec<usize>, Vec<usize>) =
+        others.into_iter().partition(|at| is_joined.insert(&graph.edges[*at].caller));
+    let most = FEW_EDGES.max(EDGES_BY_NODE * shown.len());
+    let more = most.saturating_sub(into.len() + out_of.len());
+    let first = into.into_iter().chain(out_of);
+    let mut kept: Vec<usize> = first.chain(others.into_iter().take(more)).collect();
     kept.sort_unstable();
     kept.into_iter().map(|at| &graph.edges[at])
 }
@@ -253,12 +263,15 @@ fn words(graph: &GraphDocument, others: &[&NodeDocument]) -> [String; 2] {
         let share = requests(&mut others.iter().copied()) / requests(&mut graph.nodes.iter()).max(1.0);
         ("the most requests", format!("{} of them", number::percent(share)))
     };
-    let count = number::count(others.len() as u64);
+    let shown = match others.len() {
+        0 => format!("shown: all nodes, and the calls with {most}"),
+        _ => {
+            let others = number::count(others.len() as u64);
+            format!("shown: what has {most}, and what leads to it; the other {others} nodes have {rest}")
+        }
+    };
     let less = if graph.level == "namespace" { "a focus" } else { "level namespace, a focus, a flow" };
-    [
-        format!("shown: what has {most}, and what leads to it; the other {count} nodes have {rest}"),
-        format!("more: max_nodes, a number or all · less: {less} · everything: JSON, DOT"),
-    ]
+    [shown, format!("more: max_nodes, a number or all · less: {less} · everything: JSON, DOT")]
 }
 
 #[cfg(test)]

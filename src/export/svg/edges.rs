@@ -78,7 +78,8 @@ fn line_width_of(scene: &Scene, edge: &EdgeDocument) -> f64 {
     }
 }
 
-fn is_marked(edge: &EdgeDocument) -> bool {
+/// True where it lies on the critical path of the flow that was asked for.
+pub(super) fn is_marked(edge: &EdgeDocument) -> bool {
     edge.critical.is_some_and(|on_path| on_path.marked)
 }
 

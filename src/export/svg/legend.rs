@@ -77,6 +77,12 @@ fn entries(scene: &Scene) -> Vec<Entry> {
             }
         }
     }
+    if has_edge(&super::edges::is_marked) {
+        let path = format!("d=\"M0 0H{SAMPLE}\"");
+        let mark =
+            format!("<path class=\"mark\" stroke-width=\"9\" {path}/><path stroke-width=\"2\" {path}/>");
+        entries.push((format!("<g class=\"e\">{mark}</g>"), "on the flow's critical path"));
+    }
     if has_edge(&|edge| edge.is_async && edge.joined) {
         entries.push((dashed(Dash::Dashed), "asynchronous"));
     }
