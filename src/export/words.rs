@@ -71,11 +71,14 @@ pub(super) fn via_words(edge: &EdgeDocument) -> Option<String> {
 
 /// `on the critical path of 4 flows · 12 % of critical time · score 0.69 · Neff 4.3`.
 pub(super) fn on_path_words(on_path: &OnPathDocument) -> String {
+    let share = number::percent(on_path.share);
     let flows = match on_path.flows {
+        0 if on_path.marked => return format!("on the flow's critical path · {share} of critical time"),
+        // Too seldom to be sure of any flow.
+        0 => return format!("rarely on a critical path · {share} of critical time"),
         1 => "1 flow".to_owned(),
         flows => format!("{} flows", number::count(flows as u64)),
     };
-    let share = number::percent(on_path.share);
     format!(
         "on the critical path of {flows} · {share} of critical time · score {:.2} · Neff {:.1}",
         on_path.score, on_path.effective_flows
@@ -98,4 +101,24 @@ pub(super) fn edge_numbers(edge: &EdgeDocument, seconds: Option<f64>, unit: Opti
         text.extend([" · p95 ", &number::millis(p95)]);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_critical_path_of_no_flow_for_sure_is_told_as_such() {
+        let on_path = |flows, marked| OnPathDocument { flows, marked, share: 0.02, ..Default::default() };
+        for (on_path, expected) in [
+            (on_path(0, false), "rarely on a critical path · 2 % of critical time"),
+            (on_path(0, true), "on the flow's critical path · 2 % of critical time"),
+            (
+                on_path(1, true),
+                "on the critical path of 1 flow · 2 % of critical time · score 0.00 · Neff 0.0",
+            ),
+        ] {
+            assert_eq!(on_path_words(&on_path), expected);
+        }
+    }
 }
