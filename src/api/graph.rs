@@ -8,12 +8,14 @@ use super::accept;
 use super::conditional::{self, Keep};
 use super::error::{ApiError, ErrorDocument};
 use super::openapi::example;
-use super::params::{DotParams, GraphParams, ScopeParams, graph_query, refuse_labels};
+use super::params::{
+    DotParams, Drawing, Drawn, GraphParams, ScopeParams, SvgParams, graph_query, refuse_labels,
+};
 use super::state::{AppState, now_ms};
 use crate::export::document::GraphDocument;
-use crate::export::dot::{DotOptions, EdgeLabels, to_dot};
+use crate::export::dot::to_dot;
 use crate::export::json;
-use crate::export::svg::{SvgOptions, to_svg};
+use crate::export::svg::to_svg;
 use crate::model::UnixNanos;
 use crate::model::time::NANOS_PER_MILLI;
 
@@ -46,7 +48,7 @@ pub(super) async fn graph(
 ) -> Result<Response, ApiError> {
     let offered = [JSON, DOT];
     let chosen = offered[accept::choose(&headers, &offered)?];
-    Ok(accept::varied(answer(state, &headers, &uri, chosen, true).await?))
+    Ok(accept::varied(answer(state, &headers, &uri, chosen, Drawn::Dot).await?))
 }
 
 /// The dependency graph of a time range as JSON.
@@ -68,7 +70,7 @@ pub(super) async fn graph_json(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    answer(state, &headers, &uri, JSON, false).await
+    answer(state, &headers, &uri, JSON, Drawn::Nothing).await
 }
 
 /// The dependency graph of a time range in Graphviz's language.
@@ -90,13 +92,13 @@ pub(super) async fn graph_dot(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    answer(state, &headers, &uri, DOT, true).await
+    answer(state, &headers, &uri, DOT, Drawn::Dot).await
 }
 
 /// The dependency graph of a time range as a picture.
 #[utoipa::path(
     get, path = "/api/v1/graph.svg", tag = "graph",
-    params(ScopeParams, GraphParams, DotParams),
+    params(ScopeParams, GraphParams, DotParams, SvgParams),
     responses(
         (status = 200, description = "The picture", body = String, content_type = "image/svg+xml"),
         (status = 304, description = "Unchanged since the tag in `If-None-Match`"),
@@ -112,7 +114,7 @@ pub(super) async fn graph_svg(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, ApiError> {
-    answer(state, &headers, &uri, SVG, true).await
+    answer(state, &headers, &uri, SVG, Drawn::Svg).await
 }
 
 async fn answer(
@@ -120,9 +122,9 @@ async fn answer(
     headers: &HeaderMap,
     uri: &Uri,
     media_type: &'static str,
-    with_labels: bool,
+    drawn: Drawn,
 ) -> Result<Response, ApiError> {
-    let (query, labels) = graph_query(uri, now(), with_labels)?;
+    let (query, drawing) = graph_query(uri, now(), drawn)?;
     if media_type == JSON {
         refuse_labels(uri)?;
     }
@@ -130,16 +132,16 @@ async fn answer(
     let body = state
         .ask(move |answers| {
             let document = answers.graph(&query)?;
-            Ok(render(&document, media_type, labels))
+            Ok(render(&document, media_type, drawing))
         })
         .await?;
     Ok(conditional::answer(headers, keep, media_type, body))
 }
 
-fn render(document: &GraphDocument, media_type: &str, labels: EdgeLabels) -> String {
+fn render(document: &GraphDocument, media_type: &str, drawing: Drawing) -> String {
     match media_type {
-        DOT => to_dot(document, &DotOptions { labels }),
-        SVG => to_svg(document, &SvgOptions { labels, ..SvgOptions::default() }),
+        DOT => to_dot(document, &drawing.dot()),
+        SVG => to_svg(document, &drawing.svg()),
         _ => json::to_json(document, false),
     }
 }

@@ -4,6 +4,7 @@
 //! Guaranteed: a parameter that has no effect is refused, never ignored;
 //! what is known is read off the structs that also document it.
 
+mod drawing;
 mod names;
 mod paths;
 
@@ -14,6 +15,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+pub(super) use self::drawing::{DotParams, Drawing, Drawn, SvgParams, refuse_labels};
 use self::names::{check_names, names, read};
 pub use self::paths::parse_path_query;
 pub(super) use self::paths::{
@@ -22,7 +24,6 @@ pub(super) use self::paths::{
 };
 use super::error::{ApiError, excerpt};
 use super::instant::{parse_instant, parse_window};
-use crate::export::dot::EdgeLabels;
 use crate::model::UnixNanos;
 use crate::model::time::rfc3339;
 use crate::query::{Direction, FlowQuery, GraphQuery, Level, QueryError, TimeRange};
@@ -85,15 +86,6 @@ pub(super) struct GraphParams {
     collapse: Option<String>,
 }
 
-/// How to draw; for DOT only.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct DotParams {
-    /// Labels on edges; `auto` leaves them out of large graphs.
-    #[param(example = "auto", default = "auto", pattern = "^(auto|on|off)$")]
-    labels: Option<String>,
-}
-
 /// Which rows of the status.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -103,34 +95,16 @@ pub(super) struct StatusParams {
     pub(super) service: Option<String>,
 }
 
-/// The question in a graph's query string, and how to label edges where `with_labels` allows to ask that.
+/// The question in a graph's query string, and how to draw the answer, where that is what is done.
 pub(super) fn graph_query(
     uri: &Uri,
     now: UnixNanos,
-    with_labels: bool,
-) -> Result<(GraphQuery, EdgeLabels), ApiError> {
-    let mut known = [names::<ScopeParams>(), names::<GraphParams>()].concat();
-    if with_labels {
-        known.extend(names::<DotParams>());
-    }
-    check_names(uri, &known)?;
+    drawn: Drawn,
+) -> Result<(GraphQuery, Drawing), ApiError> {
+    check_names(uri, &[names::<ScopeParams>(), names::<GraphParams>(), drawn.names()].concat())?;
     let scope: ScopeParams = read(uri)?;
     let params: GraphParams = read(uri)?;
-    let drawing: DotParams = read(uri)?;
-    Ok((params.query(scope, now)?, drawing.choice()?))
-}
-
-/// Refuses a choice of labels where JSON is answered: it would have no effect.
-pub(super) fn refuse_labels(uri: &Uri) -> Result<(), ApiError> {
-    let drawing: DotParams = read(uri)?;
-    match drawing.labels {
-        Some(_) => Err(ApiError::invalid(
-            "`labels` is for DOT alone, and this answer is JSON: ask for /api/v1/graph.dot, or with \
-             `accept: text/vnd.graphviz`"
-                .into(),
-        )),
-        None => Ok(()),
-    }
+    Ok((params.query(scope, now)?, Drawing::of(uri)?))
 }
 
 /// The question in the query string of `/api/v1/graph.json`, for those who ask without HTTP.
@@ -139,7 +113,7 @@ pub(super) fn refuse_labels(uri: &Uri) -> Result<(), ApiError> {
 /// The message of the answer that the same query string would get.
 pub fn parse_graph_query(query: &str, now: UnixNanos) -> Result<GraphQuery, String> {
     let uri: Uri = format!("/?{query}").parse().map_err(|error| format!("`{query}`: {error}"))?;
-    graph_query(&uri, now, false).map(|(query, _)| query).map_err(|error| error.to_string())
+    graph_query(&uri, now, Drawn::Nothing).map(|(query, _)| query).map_err(|error| error.to_string())
 }
 
 /// The question in a query string for flows.
@@ -239,19 +213,10 @@ impl GraphParams {
     }
 }
 
-impl DotParams {
-    fn choice(&self) -> Result<EdgeLabels, ApiError> {
-        choice("labels", &self.labels, &LABELS)
-    }
-}
-
 const LEVELS: [(&str, Level); 3] =
     [("operation", Level::Operation), ("service", Level::Service), ("namespace", Level::Namespace)];
 const DIRECTIONS: [(&str, Direction); 3] =
     [("callers", Direction::Callers), ("callees", Direction::Callees), ("both", Direction::Both)];
-const LABELS: [(&str, EdgeLabels); 3] =
-    [("auto", EdgeLabels::Auto), ("on", EdgeLabels::On), ("off", EdgeLabels::Off)];
-
 fn value<T>(
     name: &str,
     given: &Option<String>,
@@ -309,8 +274,9 @@ mod tests {
     const NOW: UnixNanos = 2_000_000_000_000_000_000;
     const SECOND: u64 = 1_000_000_000;
 
-    fn parse(query: &str) -> Result<(GraphQuery, EdgeLabels), ApiError> {
-        graph_query(&format!("/graph?{query}").parse().unwrap(), NOW, true)
+    fn parse(query: &str) -> Result<GraphQuery, ApiError> {
+        let uri = format!("/graph?{query}").parse().unwrap();
+        graph_query(&uri, NOW, Drawn::Nothing).map(|(query, _)| query)
     }
 
     fn refused(query: &str) -> String {
@@ -319,13 +285,13 @@ mod tests {
 
     #[test]
     fn nothing_asked_is_the_default() {
-        assert_eq!(parse("").unwrap(), (GraphQuery::default(), EdgeLabels::Auto));
+        assert_eq!(parse("").unwrap(), GraphQuery::default());
     }
 
     #[test]
     fn every_parameter_reaches_the_question() {
         let all = "window=1h&as_of=1700000000&env=prod&namespace=shop%20a&level=operation&focus=cart%2F1&direction=callees\
-                   &flow=GET%20%2Fa&hops=64&min_calls=7&errors_only&collapse=messaging&labels=off";
+                   &flow=GET%20%2Fa&hops=64&min_calls=7&errors_only&collapse=messaging";
         let expected = GraphQuery {
             range: TimeRange::Window(Duration::from_secs(3600)),
             as_of: Some(1_700_000_000 * SECOND),
@@ -340,7 +306,7 @@ mod tests {
             errors_only: true,
             collapse_messaging: true,
         };
-        assert_eq!(parse(all).unwrap(), (expected, EdgeLabels::Off));
+        assert_eq!(parse(all).unwrap(), expected);
     }
 
     #[test]
@@ -356,7 +322,7 @@ mod tests {
             ("window=all", TimeRange::All),
         ];
         for (query, range) in cases {
-            assert_eq!(parse(query).unwrap().0.range, range, "{query}");
+            assert_eq!(parse(query).unwrap().range, range, "{query}");
         }
     }
 
@@ -380,7 +346,6 @@ mod tests {
             ("min_calls=99999999999999999999", "is too large"),
             ("errors_only=perhaps", "is neither true nor false"),
             ("collapse=all", "give `messaging`"),
-            ("labels=yes", "give `auto`, `on`, `off`"),
             ("env=a&env=b", "`env` is given twice"),
             ("level=service&env=%ff", "`env=%ff` is no escaped text"),
             ("env=%e2%82", "`env=%e2%82` is no escaped text"),
@@ -407,13 +372,6 @@ mod tests {
             let problem = refused(query);
             assert!(problem.contains(hint), "{query}: {problem}");
         }
-    }
-
-    #[test]
-    fn labels_are_refused_where_nothing_is_drawn() {
-        let uri = "/graph.json?labels=on".parse().unwrap();
-        let problem = graph_query(&uri, NOW, false).unwrap_err().to_string();
-        assert!(problem.contains("`labels` is no parameter"), "{problem}");
     }
 
     #[test]

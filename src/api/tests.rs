@@ -242,6 +242,9 @@ async fn errors_have_one_shape_a_code_and_the_cure() {
         ("/api/v1/graph?windw=1m", 400, "unknown_parameter", "did you mean `window`?"),
         ("/api/v1/graph?version=1", 400, "parameter_not_offered", "not offered yet"),
         ("/api/v1/graph.json?labels=on", 400, "unknown_parameter", "`labels` is no parameter"),
+        ("/api/v1/graph.svg?max_nodes=0", 400, "invalid_parameter", "give a number from 1, `auto` or `all`"),
+        ("/api/v1/graph.dot?max_nodes=9", 400, "unknown_parameter", "`max_nodes` is no parameter"),
+        ("/api/v1/graph?max_nodes=9", 400, "unknown_parameter", "`max_nodes` is no parameter"),
         ("/api/v1/graph?from=2&to=1", 400, "empty_range", "give a `to` after `from`"),
         ("/api/v1/graph?labels=on", 400, "invalid_parameter", "ask for /api/v1/graph.dot"),
         ("/api/v1/graph?env=%ff", 400, "invalid_parameter", "`env=%ff` is no escaped text"),
@@ -540,15 +543,15 @@ async fn real_answers_fit_the_described_schemas() {
 #[test]
 fn described_parameters_are_accepted_with_their_examples() {
     let description = serde_json::to_value(Description::openapi()).unwrap();
-    let parameters = description["paths"]["/api/v1/graph"]["get"]["parameters"].as_array().unwrap();
+    let parameters = description["paths"]["/api/v1/graph.svg"]["get"]["parameters"].as_array().unwrap();
     let names: Vec<&str> = parameters.iter().map(|it| it["name"].as_str().unwrap()).collect();
-    assert_eq!(names.len(), 15, "{names:?}");
+    assert_eq!(names.len(), 16, "{names:?}");
     let pairs = parameters.iter().filter(|it| it["name"] != "window").map(|it| {
         let example = it["example"].to_string();
         format!("{}={}", it["name"].as_str().unwrap(), example.trim_matches('"'))
     });
-    let uri = format!("/api/v1/graph?{}", pairs.collect::<Vec<_>>().join("&")).parse().unwrap();
-    params::graph_query(&uri, u64::MAX, true).unwrap();
+    let uri = format!("/api/v1/graph.svg?{}", pairs.collect::<Vec<_>>().join("&")).parse().unwrap();
+    params::graph_query(&uri, u64::MAX, params::Drawn::Svg).unwrap();
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use super::{Failure, Outcome};
 use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
+use crate::export::overview::MaxNodes;
 use crate::export::svg::{SvgOptions, to_svg};
-use crate::export::text::{TextOptions, to_text};
+use crate::export::text::{TextOptions, to_markdown, to_text};
 use crate::export::{graph_document, json};
 use crate::query;
 
@@ -25,9 +26,12 @@ pub(super) struct Args {
     /// Who lays out an svg.
     #[arg(long, value_enum, value_name = "ENGINE", default_value_t = Layout::Own)]
     layout: Layout,
+    /// Most nodes in an svg: a number, `all`, or `auto`: all up to 100, of more the 60 that matter most.
+    #[arg(long, value_name = "N")]
+    max_nodes: Option<MaxNodes>,
     #[command(flatten)]
     filters: Filters,
-    /// Most edges in a text table.
+    /// Most edges in a table.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
@@ -74,6 +78,8 @@ enum Format {
     Svg,
     /// A table
     Text,
+    /// A table for a wiki
+    Markdown,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -85,6 +91,7 @@ enum Layout {
 }
 
 pub(super) fn run(args: Args) -> Outcome {
+    args.check()?;
     let query = args.filters.query_string(&args.source);
     if let Some(url) = args.source.server() {
         let document: GraphDocument = fetch_document(&format!("{url}/api/v1/graph.json?{query}"))?;
@@ -128,14 +135,28 @@ impl Filters {
     }
 }
 
-fn svg(document: &GraphDocument, layout: Layout) -> String {
+impl Args {
+    /// Refuses what would have no effect.
+    fn check(&self) -> Outcome {
+        let is_ours = self.format == Some(Format::Svg) && self.layout == Layout::Own;
+        match self.max_nodes {
+            Some(_) if !is_ours => Err(Failure::Usage(
+                "--max-nodes is for pictures that linchpin lays out: add --format svg, and leave out --layout dot"
+                    .to_string(),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn svg(document: &GraphDocument, layout: Layout, max_nodes: MaxNodes) -> String {
     if layout == Layout::Dot {
         match dot::svg(&to_dot(document, &DotOptions::default())) {
             Ok(picture) => return picture,
             Err(problem) => eprintln!("linchpin: {problem}; drawn without it"),
         }
     }
-    to_svg(document, &SvgOptions::default())
+    to_svg(document, &SvgOptions { max_nodes, ..SvgOptions::default() })
 }
 
 fn print(document: &GraphDocument, args: &Args) -> Outcome {
@@ -144,7 +165,8 @@ fn print(document: &GraphDocument, args: &Args) -> Outcome {
     let text = match args.format.unwrap_or(default) {
         Format::Json => json::to_json(document, true) + "\n",
         Format::Dot => to_dot(document, &DotOptions::default()),
-        Format::Svg => svg(document, args.layout),
+        Format::Svg => svg(document, args.layout, args.max_nodes.unwrap_or_default()),
+        Format::Markdown => to_markdown(document, args.limit),
         Format::Text => {
             let width = if is_terminal { super::terminal_width() } else { None };
             to_text(document, &TextOptions { width, colour: is_terminal, limit: args.limit })

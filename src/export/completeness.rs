@@ -27,8 +27,19 @@ pub(super) fn heading(
     range: &RangeDocument,
     completeness: &CompletenessDocument,
 ) -> Vec<String> {
+    let mut lines = scope_lines(counts, range, completeness);
+    lines[0] = format!("{title}, {}", lines[0]);
+    lines
+}
+
+/// The same without a title: `2024-12-11 10:00 to 10:15 UTC: 8 nodes, 123,456 spans`, then what is noteworthy.
+pub(super) fn scope_lines(
+    counts: &str,
+    range: &RangeDocument,
+    completeness: &CompletenessDocument,
+) -> Vec<String> {
     let spans = number::count(completeness.spans);
-    let mut lines = vec![format!("{title}, {}: {counts}, {spans} spans", range_words(range))];
+    let mut lines = vec![format!("{}: {counts}, {spans} spans", range_words(range))];
     lines.extend(concerns(completeness).iter().map(|concern| format!("! {concern}")));
     lines
 }

@@ -13,10 +13,16 @@ pub(super) fn plain(name: &str) -> String {
             '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '|' | '$' => text.extend(['\\', c]),
             // Else an address would become a link.
             ':' if name[at..].starts_with("://") => text.push_str("\\:"),
+            '.' if name[..at].ends_with("www") => text.push_str("\\."),
             c => text.push(c),
         }
     }
     text
+}
+
+/// Lines of plain text, each on a line of its own.
+pub(super) fn paragraph(lines: &[String]) -> String {
+    lines.iter().map(|line| plain(line) + "  \n").collect()
 }
 
 /// A column: its title, and true for numbers, which are to the right.
@@ -52,6 +58,7 @@ mod tests {
             ("<b>&amp;", "&lt;b>&amp;amp;"),
             ("*x* _y_ `z`", "\\*x\\* \\_y\\_ \\`z\\`"),
             ("[a](http://x:80)", "\\[a\\](http\\://x:80)"),
+            ("www.bank.example", "www\\.bank.example"),
             ("a\nb", "a\\\\nb"),
         ];
         for (name, expected) in cases {

@@ -12,6 +12,7 @@ pub mod dot;
 pub mod flow_profile;
 pub mod json;
 pub mod layout;
+pub mod overview;
 pub mod river;
 pub mod sealed;
 pub mod shared_paths;
@@ -34,5 +35,5 @@ mod words;
 mod fixture;
 
 pub use convert::{Freshness, flows_document, graph_document};
-pub use name::clip_middle;
+pub use name::{clip, shorten, visible, width};
 pub use path_answers::{path_scope, shared_documents};

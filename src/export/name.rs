@@ -23,7 +23,7 @@ pub(super) fn is_hidden(c: char) -> bool {
 }
 
 /// The name with hidden characters as `\n`, `\t` or `\u{1b}`.
-pub(super) fn visible(name: &str) -> Cow<'_, str> {
+pub fn visible(name: &str) -> Cow<'_, str> {
     if !name.chars().any(is_hidden) {
         return Cow::Borrowed(name);
     }
@@ -39,12 +39,12 @@ pub(super) fn visible(name: &str) -> Cow<'_, str> {
 }
 
 /// Columns that the text takes on a terminal.
-pub(super) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.chars().map(columns).sum()
 }
 
 /// The text, cut to `limit` columns with `…` where it is longer.
-pub(super) fn clip(text: &str, limit: usize) -> Cow<'_, str> {
+pub fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     // Bytes are never fewer than columns.
     if text.len() <= limit || width(text) <= limit {
         return Cow::Borrowed(text);
@@ -63,7 +63,7 @@ pub(super) fn clip(text: &str, limit: usize) -> Cow<'_, str> {
 }
 
 /// The text, cut to `limit` columns with `…` in its middle where it is longer: of chains of names both ends tell.
-pub fn clip_middle(text: &str, limit: usize) -> Cow<'_, str> {
+pub(super) fn clip_middle(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit || width(text) <= limit {
         return Cow::Borrowed(text);
     }
@@ -78,6 +78,49 @@ pub fn clip_middle(text: &str, limit: usize) -> Cow<'_, str> {
         start = at;
     }
     Cow::Owned(format!("{}{}", clip(text, limit - width(&text[start..])), &text[start..]))
+}
+
+/// What stands between the links of a chain of names.
+const THENS: [&str; 2] = [" > ", " › "];
+/// Columns of a link below which it says nothing; the chain is cut as a whole then.
+const SHORTEST_LINK: usize = 9;
+
+/// The text, cut to `limit` columns where it is longer. Its indent stays; of a chain (`a > b`) each link gives way by
+/// itself, the longest first, in its middle: services begin, and operations end, with what tells them apart.
+pub fn shorten(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit || width(text) <= limit {
+        return Cow::Borrowed(text);
+    }
+    let name = text.trim_start_matches(' ');
+    let indent = text.len() - name.len();
+    if indent >= limit {
+        return clip(text, limit);
+    }
+    let then = THENS.into_iter().find(|then| name.contains(then)).unwrap_or(THENS[0]);
+    let links: Vec<&str> = name.split(then).collect();
+    let widths: Vec<usize> = links.iter().map(|link| width(link)).collect();
+    let room = limit.saturating_sub(indent + width(then) * (links.len() - 1));
+    let cap = even(&widths, room);
+    if links.len() > 1 && cap < SHORTEST_LINK {
+        return clip_middle(text, limit);
+    }
+    // What is left after equal parts goes to the first of those that are cut.
+    let mut spare = room - widths.iter().map(|width| cap.min(*width)).sum::<usize>();
+    let mut shortened = text[..indent].to_owned();
+    for (place, (link, width)) in links.iter().zip(widths).enumerate() {
+        let more = usize::from(width > cap && spare > 0);
+        spare -= more;
+        shortened.push_str(if place > 0 { then } else { "" });
+        shortened.push_str(&clip_middle(link, cap + more));
+    }
+    Cow::Owned(shortened)
+}
+
+/// The most columns that each of several texts may take so that all have room together; the short ones leave theirs.
+pub(super) fn even(widths: &[usize], room: usize) -> usize {
+    let takes = |cap: usize| widths.iter().map(|width| cap.min(*width)).sum::<usize>();
+    let widest = widths.iter().copied().max().unwrap_or(0);
+    (0..=room.min(widest)).rev().find(|cap| takes(*cap) <= room).unwrap_or(0)
 }
 
 /// A rule of thumb instead of Unicode's tables: accents and joiners take nothing, East Asian scripts and emoji two.
@@ -114,6 +157,25 @@ mod tests {
             ("漢字漢字漢字", 7, "漢字…字"),
         ] {
             let cut = clip_middle(text, limit);
+            assert_eq!(cut, expected, "{text} {limit}");
+            assert!(width(&cut) <= limit);
+        }
+    }
+
+    #[test]
+    fn of_a_chain_each_link_keeps_both_its_ends() {
+        let chain = "gateway > order-service GET /api/v1/order/{orderId} > mysql/ts";
+        for (text, limit, expected) in [
+            (chain, 62, chain),
+            (chain, 61, "gateway > order-service GET /a…/v1/order/{orderId} > mysql/ts"),
+            (chain, 45, "gateway > order-servic…r/{orderId} > mysql/ts"),
+            (chain, 28, "gateway > orde…d} > mysql/ts"),
+            ("    order-service /order/{orderId}", 24, "    order-serv…{orderId}"),
+            ("a › payment-service /charge", 20, "a › payment-…/charge"),
+            ("       x", 3, "  …"),
+            ("cart", 0, ""),
+        ] {
+            let cut = shorten(text, limit);
             assert_eq!(cut, expected, "{text} {limit}");
             assert!(width(&cut) <= limit);
         }

@@ -29,23 +29,59 @@ pub fn rate(per_second: f64) -> String {
     if per_second == 0.0 {
         return "0/s".to_owned();
     }
-    let (value, unit) = match per_second {
-        v if v >= 1.0 => (v, "s"),
-        v if v * 60.0 >= 1.0 => (v * 60.0, "min"),
-        v => (v * 3_600.0, "h"),
-    };
+    let unit = RateUnit::of(per_second);
+    let value = per_second * unit.seconds;
     if value < 0.1 {
-        return format!("<0.1/{unit}");
+        return format!("<0.1/{}", unit.name);
     }
-    format!("{}/{unit}", whole_or_tenths(value, 99.95))
+    format!("{}/{}", whole_or_tenths(value, 99.95), unit.name)
+}
+
+/// What rates that shall be compared are all given in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateUnit {
+    seconds: f64,
+    name: &'static str,
+}
+
+impl RateUnit {
+    /// The unit in which this many per second are at least one: that of the largest of several.
+    pub fn of(per_second: f64) -> RateUnit {
+        let (seconds, name) = match per_second {
+            v if v >= 1.0 => (1.0, "s"),
+            v if v * 60.0 >= 1.0 => (60.0, "min"),
+            _ => (3_600.0, "h"),
+        };
+        RateUnit { seconds, name }
+    }
+
+    /// Events per second in this unit: `900/s`, `12.3/s`, `0.045/s`, `<0.001/s`.
+    pub fn rate(self, per_second: f64) -> String {
+        let RateUnit { seconds, name } = self;
+        let digits = |value: f64, places: usize| {
+            let text = format!("{value:.places$}");
+            format!("{}/{name}", text.trim_end_matches('0'))
+        };
+        match per_second * seconds {
+            v if !v.is_finite() || v < 0.0 => NONE.to_owned(),
+            0.0 => format!("0/{name}"),
+            v if v < 0.001 => format!("<0.001/{name}"),
+            v if v < 0.009_95 => digits(v, 4),
+            v if v < 0.099_5 => digits(v, 3),
+            v if v < 0.995 => digits(v, 2),
+            v => format!("{}/{name}", whole_or_tenths(v, 99.95)),
+        }
+    }
 }
 
 /// The rate of what was seen `seen` times in so many seconds; nothing without either.
 /// Where sampling was corrected, `adjusted` is the estimate of the true number: its rate is shown, marked with `~`.
-pub fn seen_rate(seen: u64, adjusted: f64, seconds: Option<f64>) -> Option<String> {
+/// Without a unit that others share each rate has its own.
+pub fn seen_rate(seen: u64, adjusted: f64, seconds: Option<f64>, unit: Option<RateUnit>) -> Option<String> {
     let seconds = seconds.filter(|_| seen > 0)?;
     let seen = seen as f64;
     let is_corrected = adjusted.is_finite() && (adjusted - seen).abs() > seen * CORRECTION;
+    let rate = |per_second: f64| unit.map_or_else(|| rate(per_second), |unit| unit.rate(per_second));
     Some(if is_corrected { format!("~{}", rate(adjusted / seconds)) } else { rate(seen / seconds) })
 }
 
@@ -145,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn rates_that_are_compared_have_one_unit() {
+        for (largest, expected) in [
+            (900.0, ["900/s", "12.3/s", "0.045/s", "0.0012/s", "<0.001/s", "0/s", "-"]),
+            (0.5, ["54,000/min", "740/min", "2.7/min", "0.07/min", "0.006/min", "0/min", "-"]),
+            (0.001, ["3,240,000/h", "44,388/h", "162/h", "4.2/h", "0.36/h", "0/h", "-"]),
+        ] {
+            let unit = RateUnit::of(largest);
+            let rates = [900.0, 12.33, 0.045, 0.001_17, 0.000_1, 0.0, f64::NAN];
+            let shown = rates.map(|rate| unit.rate(rate));
+            assert_eq!(shown, expected, "{largest}");
+        }
+    }
+
+    #[test]
     fn only_a_corrected_rate_is_marked() {
         let cases = [
             (900, 900.0, Some(900.0), Some("1/s")),
@@ -155,7 +205,7 @@ mod tests {
             (0, 0.0, Some(900.0), None),
         ];
         for (seen, adjusted, seconds, expected) in cases {
-            assert_eq!(seen_rate(seen, adjusted, seconds).as_deref(), expected, "{seen} {adjusted}");
+            assert_eq!(seen_rate(seen, adjusted, seconds, None).as_deref(), expected, "{seen} {adjusted}");
         }
     }
 

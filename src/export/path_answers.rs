@@ -10,9 +10,6 @@ use super::text::plural;
 use crate::query::PathAnswer;
 use crate::query::shared::{NodeName, Place, River, SharedPaths, SharedSegment};
 
-/// Between the nodes of a segment.
-const THEN: &str = " › ";
-
 /// What an answer was asked for, and how whole it is.
 pub fn path_scope<T>(answer: &PathAnswer<T>, freshness: &Freshness) -> PathScopeDocument {
     let flows = &answer.query.flows;
@@ -67,7 +64,7 @@ fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument)
         trunks: trunks
             .map(|(at, segment)| RiverTrunk {
                 id: format!("segment:{at}"),
-                label: label(segment, &river.segments[at]),
+                nodes: names(segment, &river.segments[at]),
                 flows: segment.flows.len() as u64,
                 neff: segment.effective_flows,
                 score: segment.score,
@@ -97,10 +94,10 @@ fn river_document(river: &River, paths: &SharedPaths, scope: &PathScopeDocument)
 }
 
 /// The whole segment, as its numbers are of all of it; what better ranked ones have of it stands in brackets.
-fn label(segment: &SharedSegment, kept: &[NodeName]) -> String {
+fn names(segment: &SharedSegment, kept: &[NodeName]) -> Vec<String> {
     let name = |node: &NodeName| match kept.contains(node) {
         true => node.label.clone(),
         false => format!("({})", node.label),
     };
-    segment.nodes.iter().map(name).collect::<Vec<_>>().join(THEN)
+    segment.nodes.iter().map(name).collect()
 }

@@ -4,6 +4,7 @@
 //! Fields may be added within the schema version; none is renamed or removed.
 
 mod markdown;
+mod narrow;
 mod text;
 
 use std::collections::BTreeMap;

@@ -2,12 +2,12 @@
 //!
 //! Cells are given as they shall be read: escaped names, formatted numbers.
 
-use super::name::{clip, width};
+use super::name::{clip, shorten, width};
 use super::severity::Severity;
 
 /// Spaces between two columns.
 const GAP: usize = 2;
-/// A column of names is not cut below this: first spare columns go, then the line is cut at its end.
+/// Most columns of names are not cut below this: first spare columns go, then the line is cut at its end.
 const NARROWEST: usize = 14;
 
 /// A column.
@@ -17,22 +17,29 @@ pub(super) struct Column {
     is_name: bool,
     /// Left out where the terminal is too narrow for all.
     is_spare: bool,
+    /// Of names: where they would be cut below this, spare columns go.
+    least: usize,
 }
 
 impl Column {
     /// A column of names.
     pub(super) const fn name(title: &'static str) -> Column {
-        Column { title, is_name: true, is_spare: false }
+        Column { title, is_name: true, is_spare: false, least: NARROWEST }
     }
 
     /// A column of numbers.
     pub(super) const fn number(title: &'static str) -> Column {
-        Column { title, is_name: false, is_spare: false }
+        Column { title, is_name: false, is_spare: false, least: 0 }
     }
 
     /// A column of numbers that goes first where there is no room; the last of them before the others.
     pub(super) const fn spare(title: &'static str) -> Column {
-        Column { title, is_name: false, is_spare: true }
+        Column { title, is_name: false, is_spare: true, least: 0 }
+    }
+
+    /// A column of names that are worth more than spare columns, up to so many columns of theirs.
+    pub(super) const fn at_least(self, least: usize) -> Column {
+        Column { least, ..self }
     }
 }
 
@@ -40,6 +47,8 @@ impl Column {
 pub(super) struct Cell {
     text: String,
     severity: Severity,
+    /// Cut at its end: what comes first matters most.
+    is_list: bool,
 }
 
 impl Cell {
@@ -47,13 +56,18 @@ impl Cell {
     pub(super) fn coloured(self, severity: Severity) -> Cell {
         Cell { severity, ..self }
     }
+
+    /// The cell as a list whose first items matter most: it is cut at its end, a name in its middle.
+    pub(super) fn list(self) -> Cell {
+        Cell { is_list: true, ..self }
+    }
 }
 
 impl From<String> for Cell {
     fn from(mut text: String) -> Cell {
         // Names may end in spaces; lines do not.
         text.truncate(text.trim_end().len());
-        Cell { text, severity: Severity::None }
+        Cell { text, severity: Severity::None, is_list: false }
     }
 }
 
@@ -68,6 +82,13 @@ pub(super) fn render(columns: &[Column], rows: &[Vec<Cell>], limit: Option<usize
         text.push('\n');
     }
     text
+}
+
+/// The columns that numbers leave for the names in the last column; rows are without these.
+pub(super) fn room_for_last(columns: &[Column], rows: &[Vec<Cell>], limit: usize) -> usize {
+    let numbers = &columns[..columns.len() - 1];
+    let taken: usize = natural_widths(numbers, rows).into_iter().map(|width| width + GAP).sum();
+    limit.saturating_sub(taken)
 }
 
 fn natural_widths(columns: &[Column], rows: &[Vec<Cell>]) -> Vec<usize> {
@@ -85,7 +106,7 @@ fn fit(columns: &[Column], natural: Vec<usize>, limit: Option<usize>) -> Vec<Opt
     let mut widths: Vec<Option<usize>> = natural.into_iter().map(Some).collect();
     let Some(limit) = limit else { return widths };
     let least = |(column, width): (&Column, &Option<usize>)| {
-        width.map(|width| GAP + if column.is_name { width.min(NARROWEST) } else { width })
+        width.map(|width| GAP + if column.is_name { width.min(column.least) } else { width })
     };
     for spare in (0..columns.len()).rev().filter(|place| columns[*place].is_spare) {
         if columns.iter().zip(&widths).filter_map(least).sum::<usize>() > limit + GAP {
@@ -116,7 +137,8 @@ fn line(
     let mut room = limit.unwrap_or(usize::MAX);
     for ((column, cell), column_width) in columns.iter().zip(cells).zip(widths) {
         let Some(column_width) = *column_width else { continue };
-        let text = clip(&cell.text, column_width);
+        let text =
+            if cell.is_list { clip(&cell.text, column_width) } else { shorten(&cell.text, column_width) };
         let fill = column_width - width(&text);
         if !column.is_name {
             blank += fill;
@@ -173,7 +195,7 @@ mod tests {
 
     #[test]
     fn names_give_way_before_numbers() {
-        let expected = "name            calls  via\n東京            1,234\na-service-wit…      7  queue\n";
+        let expected = "name            calls  via\n東京            1,234\na-servi…g-name      7  queue\n";
         assert_eq!(table(Some(28)), expected);
     }
 
@@ -184,9 +206,23 @@ mod tests {
         let row =
             || ["a-service-with-a-long-name", "1 ms", "2 ms", "3 ms"].map(|text| Cell::from(text.to_owned()));
         let cases = [
-            (32, "name             p50   p95   p99\na-service-wit…  1 ms  2 ms  3 ms\n"),
-            (31, "name                  p50   p95\na-service-with-a-l…  1 ms  2 ms\n"),
-            (25, "name                  p95\na-service-with-a-l…  2 ms\n"),
+            (32, "name             p50   p95   p99\na-servi…g-name  1 ms  2 ms  3 ms\n"),
+            (31, "name                  p50   p95\na-service…long-name  1 ms  2 ms\n"),
+            (25, "name                  p95\na-service…long-name  2 ms\n"),
+        ];
+        for (limit, expected) in cases {
+            assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_worth_more_keep_their_room() {
+        let columns = [Column::name("name").at_least(26), Column::number("p50"), Column::spare("p99")];
+        let row = || ["a-service-with-a-long-name", "1 ms", "3 ms"].map(|text| Cell::from(text.to_owned()));
+        let cases = [
+            (38, "name                         p50   p99\na-service-with-a-long-name  1 ms  3 ms\n"),
+            (37, "name                         p50\na-service-with-a-long-name  1 ms\n"),
+            (24, "name                 p50\na-service…ong-name  1 ms\n"),
         ];
         for (limit, expected) in cases {
             assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");

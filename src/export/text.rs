@@ -3,14 +3,18 @@
 //! First what was asked and how whole the answer is, then the edges (or flows), the busiest first.
 //! Names are escaped, lines have no trailing spaces, and no line is wider than the terminal.
 
+mod markdown;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+pub use markdown::to_markdown;
 
 use super::completeness::heading;
 use super::document::{
     CompletenessDocument, EdgeDocument, FlowDocument, FlowsDocument, GraphDocument, NodeDocument,
     RangeDocument,
 };
-use super::name::{clip, visible};
+use super::name::{clip, visible, width};
 use super::number;
 use super::severity::{Severity, share};
 use super::table::{Cell, Column, render};
@@ -55,6 +59,33 @@ pub fn flows_to_text(flows: &FlowsDocument, options: &TextOptions) -> String {
     page.text
 }
 
+/// `filter: env=prod, flow=POST /checkout`, where there is any.
+pub(super) fn filter_words(filter: &BTreeMap<String, String>) -> Option<String> {
+    let parts: Vec<String> =
+        filter.iter().map(|(key, value)| format!("{}={}", visible(key), visible(value))).collect();
+    (!parts.is_empty()).then(|| format!("filter: {}", parts.join(", ")))
+}
+
+/// Lines of plain words, broken where they are wider than the terminal; what goes on is indented.
+pub(super) fn wrapped(lines: &[String], limit: Option<usize>) -> String {
+    let limit = limit.unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for words in lines.iter().map(|line| line.split(' ')) {
+        let mut line = String::new();
+        for word in words {
+            if !line.is_empty() && width(&line) + 1 + width(word) > limit {
+                text.extend([&clip(line.trim_end(), limit), "\n"]);
+                line = "  ".to_owned();
+            } else if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        text.extend([&clip(line.trim_end(), limit), "\n"]);
+    }
+    text
+}
+
 /// The text so far and how it shall look.
 struct Page<'a> {
     options: &'a TextOptions,
@@ -78,16 +109,12 @@ impl<'a> Page<'a> {
         range: &RangeDocument,
         completeness: &CompletenessDocument,
     ) {
-        for line in heading(title, counts, range, completeness) {
-            self.line(&line);
-        }
+        self.text += &wrapped(&heading(title, counts, range, completeness), self.options.width);
     }
 
     fn filter(&mut self, filter: &BTreeMap<String, String>) {
-        if !filter.is_empty() {
-            let parts: Vec<String> =
-                filter.iter().map(|(key, value)| format!("{}={}", visible(key), visible(value))).collect();
-            self.line(&format!("filter: {}", parts.join(", ")));
+        if let Some(words) = filter_words(filter) {
+            self.line(&words);
         }
     }
 
@@ -111,13 +138,13 @@ impl<'a> Page<'a> {
         if graph.edges.is_empty() {
             return;
         }
-        let mut edges: Vec<&EdgeDocument> = graph.edges.iter().collect();
-        edges.sort_by_key(|e| (std::cmp::Reverse(e.calls), &e.caller, &e.callee, &e.protocol, e.is_async));
-        edges.truncate(self.shown(edges.len()));
-        let mut columns = vec![Column::name("caller"), Column::name("callee"), Column::name("protocol")];
-        columns.extend(["calls", "rate", "errors"].map(Column::number));
-        columns.extend([Column::spare("p50"), Column::number("p95"), Column::spare("p99")]);
-        let has_via = edges.iter().any(|edge| !edge.via.is_empty() || !edge.joined);
+        let edges = busiest(graph, self.options.limit);
+        let [caller, callee, protocol, calls, rate, errors, p50, p95, p99] = EDGE_TITLES;
+        let mut columns: Vec<Column> =
+            [caller, callee].map(|title| Column::name(title).at_least(TELLING)).into();
+        columns.extend([Column::name(protocol), Column::number(calls), Column::spare(rate)]);
+        columns.extend([Column::number(errors), Column::spare(p50), Column::number(p95), Column::spare(p99)]);
+        let has_via = has_via(&edges);
         if has_via {
             columns.push(Column::name("via"));
         }
@@ -126,7 +153,7 @@ impl<'a> Page<'a> {
             .iter()
             .map(|edge| {
                 let mut row = edge_row(edge, names, seconds);
-                row.extend(has_via.then(|| Cell::from(via(edge))));
+                row.extend(has_via.then(|| Cell::from(via(edge)).list()));
                 row
             })
             .collect();
@@ -135,10 +162,7 @@ impl<'a> Page<'a> {
     }
 
     fn isolated(&mut self, graph: &GraphDocument, names: &HashMap<&str, String>) {
-        let joined: HashSet<&str> =
-            graph.edges.iter().flat_map(|e| [e.caller.as_str(), e.callee.as_str()]).collect();
-        let lonely: Vec<&NodeDocument> =
-            graph.nodes.iter().filter(|n| !joined.contains(n.id.as_str())).collect();
+        let lonely = lonely(graph);
         if lonely.is_empty() {
             return;
         }
@@ -182,20 +206,55 @@ impl<'a> Page<'a> {
     }
 }
 
+const EDGE_TITLES: [&str; 9] =
+    ["caller", "callee", "protocol", "calls", "rate", "errors", "p50", "p95", "p99"];
+/// Columns of a node's name that are worth more than a rate or a quantile: service and operation must show.
+const TELLING: usize = 24;
+/// Place of the errors among them.
+const ERRORS: usize = 5;
+
+/// At most so many edges, by calls descending and then by id.
+fn busiest(graph: &GraphDocument, limit: Option<usize>) -> Vec<&EdgeDocument> {
+    let mut edges: Vec<&EdgeDocument> = graph.edges.iter().collect();
+    edges.sort_by_key(|e| (std::cmp::Reverse(e.calls), &e.caller, &e.callee, &e.protocol, e.is_async));
+    edges.truncate(limit.unwrap_or(edges.len()));
+    edges
+}
+
+fn has_via(edges: &[&EdgeDocument]) -> bool {
+    edges.iter().any(|edge| !edge.via.is_empty() || !edge.joined)
+}
+
+/// Nodes without edges.
+fn lonely(graph: &GraphDocument) -> Vec<&NodeDocument> {
+    let joined: HashSet<&str> =
+        graph.edges.iter().flat_map(|e| [e.caller.as_str(), e.callee.as_str()]).collect();
+    graph.nodes.iter().filter(|n| !joined.contains(n.id.as_str())).collect()
+}
+
 fn edge_row(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Option<f64>) -> Vec<Cell> {
+    let mut row: Vec<Cell> = edge_cells(edge, names, seconds).map(Cell::from).into();
+    let errors = row.remove(ERRORS);
+    row.insert(ERRORS, errors.coloured(Severity::of(edge.errors.either, edge.calls)));
+    row
+}
+
+/// What a table says of an edge, under the titles of `EDGE_TITLES`.
+fn edge_cells(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Option<f64>) -> [String; 9] {
     let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| visible(id).into_owned());
     let waiting = if edge.is_async { " async" } else { "" };
     let latency = edge.seen_latency();
-    vec![
-        Cell::from(name(&edge.caller)),
-        Cell::from(name(&edge.callee)),
-        Cell::from(format!("{}{waiting}", visible(&edge.protocol))),
-        Cell::from(number::count(edge.calls)),
-        value_cell(number::seen_rate(edge.calls, edge.calls_adjusted, seconds)),
-        error_cell(edge.errors.either, edge.calls),
-        value_cell(latency.p50.map(number::millis)),
-        value_cell(latency.p95.map(number::millis)),
-        value_cell(latency.p99.map(number::millis)),
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| number::NONE.to_owned());
+    [
+        name(&edge.caller),
+        name(&edge.callee),
+        format!("{}{waiting}", visible(&edge.protocol)),
+        number::count(edge.calls),
+        or_none(number::seen_rate(edge.calls, edge.calls_adjusted, seconds, None)),
+        error_words(edge.errors.either, edge.calls),
+        or_none(latency.p50.map(number::millis)),
+        or_none(latency.p95.map(number::millis)),
+        or_none(latency.p99.map(number::millis)),
     ]
 }
 
@@ -204,7 +263,7 @@ fn flow_row(flow: &FlowDocument, seconds: Option<f64>) -> Vec<Cell> {
         Cell::from(visible(&flow.name).into_owned()),
         Cell::from(visible(&flow.service).into_owned()),
         Cell::from(number::count(flow.requests)),
-        value_cell(number::seen_rate(flow.requests, flow.requests_adjusted, seconds)),
+        value_cell(number::seen_rate(flow.requests, flow.requests_adjusted, seconds, None)),
         error_cell(flow.errors, flow.requests),
         value_cell(flow.latency_ms.p50.map(number::millis)),
         value_cell(flow.latency_ms.p95.map(number::millis)),
@@ -223,8 +282,11 @@ fn via(edge: &EdgeDocument) -> String {
 }
 
 fn error_cell(errors: u64, total: u64) -> Cell {
-    let text = if total == 0 { number::NONE.to_owned() } else { number::percent(share(errors, total)) };
-    Cell::from(text).coloured(Severity::of(errors, total))
+    Cell::from(error_words(errors, total)).coloured(Severity::of(errors, total))
+}
+
+fn error_words(errors: u64, total: u64) -> String {
+    if total == 0 { number::NONE.to_owned() } else { number::percent(share(errors, total)) }
 }
 
 fn value_cell(value: Option<String>) -> Cell {

@@ -118,6 +118,35 @@ fn a_picture_needs_no_graphviz() {
 }
 
 #[test]
+fn a_picture_shows_as_many_nodes_as_asked_for() {
+    let (_folder, file) = write("orders.pb", &encode(&order("shop", 1, 1_700_000_000_000_000_000)));
+    let drawn = |most: &str| graph(&file, &["--format", "svg", "--max-nodes", most]);
+    let one = drawn("1");
+    assert_eq!(code(&one), 0, "{}", stderr(&one));
+    assert!(stdout(&one).contains(" · 1 of "), "{}", stdout(&one));
+    assert_eq!(drawn("all").stdout, graph(&file, &["--format", "svg"]).stdout);
+    for (options, word) in [
+        (&["--format", "svg", "--max-nodes", "0"][..], "give a number from 1"),
+        (&["--format", "svg", "--max-nodes", "some"], "give a number from 1"),
+        (&["--format", "json", "--max-nodes", "5"], "add --format svg"),
+        (&["--format", "svg", "--layout", "dot", "--max-nodes", "5"], "leave out --layout dot"),
+    ] {
+        let output = graph(&file, options);
+        assert_eq!(code(&output), 2, "{options:?}");
+        assert!(stderr(&output).contains(word), "{options:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_graph_of_a_file_is_a_table_for_a_wiki_too() {
+    let (_folder, file) = write("orders.pb", &encode(&order("a|b", 1, 1_700_000_000_000_000_000)));
+    let output = graph(&file, &["--format", "markdown"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.starts_with("## Dependencies\n\nservice graph, ") && text.contains("a\\|b"), "{text}");
+}
+
+#[test]
 fn graph_of_a_data_set_is_exact() {
     let Some(set) = data::find("hotel-jaeger") else { return };
     let output = graph(&set.spans_file, &["--format", "json"]);

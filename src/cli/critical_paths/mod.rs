@@ -12,6 +12,7 @@ use crate::api::parse_graph_query;
 use crate::export::document::GraphDocument;
 use crate::export::dot::{DotOptions, to_dot};
 use crate::export::graph_document;
+use crate::export::overview::MaxNodes;
 use crate::export::svg::{SvgOptions, to_svg};
 use crate::export::text::TextOptions;
 use crate::model::TraceId;
@@ -34,6 +35,9 @@ pub(super) struct Args {
     /// Output format; text on a terminal, json elsewhere.
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Most nodes in an svg: a number, `all`, or `auto`: all up to 100, of more the 60 that matter most.
+    #[arg(long, value_name = "N", conflicts_with = "trace")]
+    max_nodes: Option<MaxNodes>,
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -94,6 +98,11 @@ impl Args {
     fn format(&self, offered: &[Format]) -> Result<Format, Failure> {
         let usual = if std::io::stdout().is_terminal() { Format::Text } else { Format::Json };
         let format = self.format.unwrap_or(usual);
+        if self.max_nodes.is_some() && format != Format::Svg {
+            return Err(Failure::Usage(
+                "--max-nodes is for pictures of the graph: add --format svg".to_string(),
+            ));
+        }
         if offered.contains(&format) {
             return Ok(format);
         }
@@ -106,10 +115,13 @@ impl Args {
     /// The graph of the same range and level with what critical paths say of it, of one flow or of all; none where
     /// another format is asked for.
     fn drawn(&self, format: Format, flow: Option<&str>) -> Result<Option<String>, Failure> {
-        let draw = match format {
-            Format::Dot => |graph: &GraphDocument| to_dot(graph, &DotOptions::default()),
-            Format::Svg => |graph: &GraphDocument| to_svg(graph, &SvgOptions::default()),
-            _ => return Ok(None),
+        if !matches!(format, Format::Dot | Format::Svg) {
+            return Ok(None);
+        }
+        let picture = SvgOptions { max_nodes: self.max_nodes.unwrap_or_default(), ..SvgOptions::default() };
+        let draw = |graph: &GraphDocument| match format {
+            Format::Dot => to_dot(graph, &DotOptions::default()),
+            _ => to_svg(graph, &picture),
         };
         let mut parameters = self.scope.parameters(&self.source);
         let level = self.choice.level.clone().unwrap_or_else(|| "operation".to_string());

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::export::fixture::{any_graph, any_name, assert_golden, collapsed, edge, graph, node, shop};
-use crate::export::name::{clip, visible};
+use crate::export::name::{shorten, visible};
 use crate::export::words::LABEL_COLUMNS;
 
 /// Lays the graph out and gives it back as Graphviz understood it.
@@ -45,7 +45,7 @@ fn drawn_text(object: &Value) -> Vec<String> {
 }
 
 fn shown(name: &str) -> String {
-    clip(&visible(name), LABEL_COLUMNS).into_owned()
+    shorten(&visible(name), LABEL_COLUMNS).into_owned()
 }
 
 fn check_round_trip(document: &GraphDocument) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::super::completeness::heading;
+use super::super::completeness::scope_lines;
 use super::super::name::visible;
 use super::super::number;
 use super::super::text::plural;
@@ -58,12 +58,13 @@ fn largest(contexts: &[ContextDocument], limit: Option<usize>) -> Vec<bool> {
     is_shown
 }
 
-/// What the profile is of: flow, range, requests, and how long they take.
+/// What the profile is of: the flow in a line, then range, requests, and how long they take.
 pub(super) fn headings(profile: &FlowProfileDocument) -> Vec<String> {
     let title = format!("critical path of {} ({})", visible(&profile.name), visible(&profile.service));
     let counts = plural(profile.contexts.len(), "context");
     let scope = &profile.scope;
-    let mut lines = heading(&title, &counts, &scope.range, &scope.completeness);
+    let mut lines = vec![title];
+    lines.extend(scope_lines(&counts, &scope.range, &scope.completeness));
     let latency = &profile.latency_ms;
     let quantiles = [("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99)];
     let requests = match profile.requests == profile.seen {

@@ -3,8 +3,10 @@
 use super::fold::{Folded, Kind};
 use crate::export::layout::{self, Point, Rect};
 
-/// Pixels that the fullest column's bands take together.
+/// Pixels that the fullest column's bands take together at most.
 const RIVER: f64 = 380.0;
+/// The same by flows: a single one needs no flood to be seen.
+const RIVER_BY_FLOW: f64 = 80.0;
 /// Thinnest band.
 const THINNEST: f64 = 1.2;
 /// Between boxes, and between bands that pass a column.
@@ -100,7 +102,9 @@ fn scale(folded: &Folded, rank: &[usize]) -> f64 {
         sums[left..=right].iter_mut().for_each(|sum| *sum += band.width);
     }
     let most = sums.into_iter().fold(0.0, f64::max);
-    if most > 0.0 { RIVER / most } else { 1.0 }
+    let flows = folded.items.iter().filter(|item| item.kind == Kind::Flow).count();
+    let river = RIVER.min(RIVER_BY_FLOW * flows.max(1) as f64);
+    if most > 0.0 { river / most } else { 1.0 }
 }
 
 fn stations(

@@ -35,8 +35,8 @@ pub struct RiverFlow {
 pub struct RiverTrunk {
     /// Unique among all ids of the river.
     pub id: String,
-    /// Its nodes, as `seat > config > mysql`.
-    pub label: String,
+    /// Its nodes in the order of calls, as `seat`, `config`, `mysql`.
+    pub nodes: Vec<String>,
     /// Flows that pass it.
     pub flows: u64,
     /// Effective number of flows, from 1.

@@ -12,12 +12,12 @@ mod fold;
 pub use self::document::{RiverBand, RiverDocument, RiverFlow, RiverLeaf, RiverTrunk};
 
 use self::arrange::{Arrangement, Course, arrange};
-use self::fold::{Band, Folded, Item, Kind, amount, fold};
+use self::fold::{Band, Folded, Item, Kind, flow_words, fold, waiting};
 use super::layout::Rect;
 use super::number;
 use super::svg::arrow;
 use super::svg::paper::{
-    MARGIN, NEFF_STEPS, Rule, Short, fitted_path, head, neff_class, path_data, push, sheet, text, text_width,
+    MARGIN, NEFF_STEPS, Rule, Short, fitted, head, neff_class, path_data, push, sheet, text, text_width,
     title,
 };
 
@@ -53,8 +53,12 @@ const RULES: [Rule; 25] = [
 const LABEL: f64 = 12.0;
 const NUMBERS: f64 = 10.5;
 /// Labels are cut to so many pixels.
-const WIDEST_LABEL: f64 = 250.0;
-const BOX_HEIGHT: f64 = 38.0;
+const WIDEST_LABEL: f64 = 300.0;
+const LINE_HEIGHT: f64 = 15.0;
+/// Above and below the lines of a box, together.
+const PADDING: f64 = 10.0;
+/// Lines of a box above which the middle of its chain is left out; the title has it whole.
+const MOST_LINES: usize = 4;
 /// The coloured stripe of a trunk.
 const STRIPE: f64 = 5.0;
 /// Pixels; the legend needs some room.
@@ -66,7 +70,7 @@ pub fn to_river(document: &RiverDocument) -> String {
     let arranged = arrange(&folded, &folded.items.iter().map(least_size).collect::<Vec<_>>());
     let heading = "Critical paths that flows share";
     let sub = sub(document);
-    let (mut body, top, right) = head(heading, &sub, &document.notes);
+    let (mut body, top, right) = head(heading, std::slice::from_ref(&sub), &document.notes);
     push(&mut body, format_args!("<g transform=\"translate({MARGIN} {top})\">\n"));
     push_bands(&mut body, &folded, &arranged);
     push_items(&mut body, &folded, &arranged);
@@ -77,17 +81,59 @@ pub fn to_river(document: &RiverDocument) -> String {
 }
 
 fn sub(document: &RiverDocument) -> String {
-    let n: u64 = document.flows.iter().map(|flow| flow.n).sum();
-    let [flows, trunks, n] =
-        [document.flows.len() as u64, document.trunks.len() as u64, n].map(number::count);
     let range = if document.range.is_empty() { String::new() } else { format!("{} · ", document.range) };
-    format!("{range}{flows} flows, n {n} requests · {trunks} shared segments")
+    let n: u64 = document.flows.iter().map(|flow| flow.n).sum();
+    let (flows, n) = (flow_words(document.flows.len() as u64), number::count(n));
+    let shared = match document.trunks.len() {
+        0 => "nothing is shared".to_owned(),
+        1 => "1 shared segment".to_owned(),
+        trunks => format!("{} shared segments", number::count(trunks as u64)),
+    };
+    match document.flows.len() {
+        0 => format!("{range}no flow has enough requests with a whole path"),
+        _ => format!("{range}{flows} with {n} requests · {shared}"),
+    }
+}
+
+/// The lines of a box: of long chains the first links and the last, long lists broken at their commas.
+fn lines(item: &Item) -> Vec<String> {
+    let all = item.names.len();
+    let is_skipped = |at: usize| all > MOST_LINES && at + 1 < all && at + 2 >= MOST_LINES;
+    let mut lines: Vec<String> = Vec::new();
+    for (at, name) in item.names.iter().enumerate() {
+        match is_skipped(at) {
+            false => lines.extend(broken(&format!("{}{name}", if at > 0 { "› " } else { "" }))),
+            true if at + 2 == all => lines.push(format!("› … {} more", all + 1 - MOST_LINES)),
+            true => {}
+        }
+    }
+    if lines.len() > MOST_LINES {
+        lines.splice(MOST_LINES - 2..lines.len() - 1, ["  …".to_owned()]);
+    }
+    lines
+}
+
+/// A link of a name, in several lines where it is a list that is too wide for one.
+fn broken(name: &str) -> Vec<String> {
+    let is_wide = |line: &str| text_width(line, LABEL) > WIDEST_LABEL;
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive(", ") {
+        match lines.last_mut() {
+            Some(line) if !is_wide(&format!("{line}{}", part.trim_end())) => line.push_str(part),
+            last => {
+                let indent = if last.is_some() { "  " } else { "" };
+                lines.push(format!("{indent}{part}"));
+            }
+        }
+    }
+    lines.iter().map(|line| fitted(line.trim_end(), LABEL, WIDEST_LABEL)).collect()
 }
 
 fn least_size(item: &Item) -> (f64, f64) {
-    let label = text_width(&fitted_path(&item.label, LABEL, WIDEST_LABEL), LABEL);
-    let numbers = text_width(&item.numbers, NUMBERS);
-    (label.max(numbers) + 26.0, if item.numbers.is_empty() { BOX_HEIGHT - 14.0 } else { BOX_HEIGHT })
+    let lines = lines(item);
+    let widest = lines.iter().map(|line| text_width(line, LABEL)).fold(0.0, f64::max);
+    let rows = lines.len() + usize::from(!item.numbers.is_empty());
+    (widest.max(text_width(&item.numbers, NUMBERS)) + 26.0, rows as f64 * LINE_HEIGHT + PADDING)
 }
 
 fn push_bands(body: &mut String, folded: &Folded, arranged: &Arrangement) {
@@ -105,9 +151,12 @@ fn push_bands(body: &mut String, folded: &Folded, arranged: &Arrangement) {
 }
 
 fn band_facts(folded: &Folded, band: &Band) -> Vec<String> {
-    let [from, to] = [band.from, band.to].map(|item| &folded.items[item].label);
+    let [from, to] = [band.from, band.to].map(|item| folded.items[item].label());
     let shared = if band.is_rest { String::new() } else { format!(" · Neff {:.1}", band.neff) };
-    vec![format!("{from} → {to}"), format!("{} of critical time{shared}", amount(band.width))]
+    vec![
+        format!("{from} → {to}"),
+        format!("{} requests waiting in it on average{shared}", waiting(band.width)),
+    ]
 }
 
 fn band_shape(band: &Band, course: &Course) -> String {
@@ -134,10 +183,7 @@ fn push_items(body: &mut String, folded: &Folded, arranged: &Arrangement) {
             Kind::Leaf => "leaf",
             Kind::Rest => "rest",
         };
-        push(
-            body,
-            format_args!("<g class=\"r {class}\">{}", title(&[item.label.clone(), item.numbers.clone()])),
-        );
+        push(body, format_args!("<g class=\"r {class}\">{}", title(&[item.label(), item.numbers.clone()])));
         let area = |x: f64, width: f64| {
             format!(
                 "x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
@@ -154,12 +200,12 @@ fn push_items(body: &mut String, folded: &Folded, arranged: &Arrangement) {
                 push(body, format_args!("<rect class=\"key {colour}\" {} rx=\"2\"/>", area(stripe, STRIPE)));
             }
         }
-        let (middle, centre) = (x + width / 2.0, y + height / 2.0);
-        let label = fitted_path(&item.label, LABEL, WIDEST_LABEL);
-        let has_numbers = !item.numbers.is_empty();
-        body.push_str(&text(middle, centre + if has_numbers { -2.0 } else { 4.0 }, "label mid", &label));
-        if has_numbers {
-            body.push_str(&text(middle, centre + 12.0, "small mid", &item.numbers));
+        let rows = lines(item).into_iter().map(|line| (line, "label"));
+        let numbers = Some((item.numbers.clone(), "small")).filter(|(numbers, _)| !numbers.is_empty());
+        let rows: Vec<(String, &str)> = rows.chain(numbers).collect();
+        let first = y + height / 2.0 - (rows.len() as f64 - 1.0) * LINE_HEIGHT / 2.0 + LABEL * 0.35;
+        for (row, (words, class)) in rows.iter().enumerate() {
+            body.push_str(&text(x + STRIPE + 8.0, first + row as f64 * LINE_HEIGHT, class, words));
         }
         body.push_str("</g>\n");
     }
@@ -169,13 +215,28 @@ fn push_items(body: &mut String, folded: &Folded, arranged: &Arrangement) {
 fn push_legend(body: &mut String, folded: &Folded, arranged: &Arrangement, width: f64, top: f64) -> f64 {
     let band = |class: &str| format!("<path class=\"b {class}\" stroke-width=\"9\" d=\"M0 0H26\"/>");
     let mut entries: Vec<(String, String)> = Vec::new();
+    if folded.bands.is_empty() {
+        return top;
+    }
     let widest = folded.bands.iter().map(|band| band.width).fold(0.0, f64::max);
-    let words = format!("width: request rate × critical time through it, widest {}", amount(widest));
+    let widest = waiting(widest);
+    let words = format!("width: requests waiting in it on average (rate × critical time), widest {widest}");
     entries.push((String::new(), words));
-    entries.push((String::new(), "colour: flows that share it (Neff):".to_owned()));
-    entries.extend(NEFF_STEPS.iter().map(|(class, words)| (band(class), (*words).to_owned())));
+    if folded.bands.iter().any(|band| !band.is_rest) {
+        entries.push((String::new(), "colour: flows that share it (Neff):".to_owned()));
+        entries.extend(NEFF_STEPS.iter().map(|(class, words)| (band(class), (*words).to_owned())));
+    }
     if folded.bands.iter().any(|band| band.is_rest) {
         entries.push((band("rest"), "other".to_owned()));
+    }
+    if folded.thin.0 > 0 {
+        let (bands, width) = (number::count(folded.thin.0 as u64), waiting(folded.thin.1));
+        entries.push((String::new(), format!("{bands} thinner bands, {width} together, are not drawn")));
+    }
+    let is_elsewhere =
+        |item: &Item| item.kind == Kind::Trunk && item.names.iter().any(|name| name.starts_with('('));
+    if folded.items.iter().any(is_elsewhere) {
+        entries.push((String::new(), "(name): drawn in another segment".to_owned()));
     }
     if arranged.courses.iter().any(|course| course.is_turned) {
         let sample = "<path class=\"b turned q0\" stroke-width=\"3\" d=\"M0 0H26\"/>";

@@ -1,8 +1,8 @@
 //! Shared critical paths as Markdown, for a wiki.
 
-use super::super::markdown::{Column, plain, table};
+use super::super::markdown::{Column, paragraph, plain, table};
 use super::super::number;
-use super::text::{flows, footers, headings, variants};
+use super::text::{flows, footers, headings, left_out, variants};
 use super::{PathNodeDocument, SharedPathsDocument};
 
 const COLUMNS: [Column; 8] = [
@@ -43,12 +43,8 @@ pub fn to_markdown(paths: &SharedPathsDocument) -> String {
         text += &table(&COLUMNS, &rows);
     }
     text += "\n";
-    text + &paragraph(&footers(paths, &paths.segments))
-}
-
-/// Lines of plain text, each on a line of its own.
-fn paragraph(lines: &[String]) -> String {
-    lines.iter().map(|line| plain(line) + "  \n").collect()
+    text += &paragraph(&footers(paths, &paths.segments));
+    text + &paragraph(&left_out(paths).into_iter().collect::<Vec<_>>())
 }
 
 fn path(nodes: &[PathNodeDocument]) -> String {

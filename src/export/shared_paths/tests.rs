@@ -143,7 +143,11 @@ proptest! {
         let lines = |text: &str| text.lines().count();
         let options = TextOptions { width: Some(limit), ..TextOptions::default() };
         let text = to_text(&paths, &options);
-        prop_assert_eq!(lines(&text), lines(&to_text(&shop(), &options)));
+        // Where there is little room a link may need a line of its own, and no name adds another.
+        let without_names = lines(&to_text(&shop(), &options));
+        prop_assert!((without_names - 1..=without_names + 1).contains(&lines(&text)), "{}", text);
+        let wide = TextOptions::default();
+        prop_assert_eq!(lines(&to_text(&paths, &wide)), lines(&to_text(&shop(), &wide)));
         prop_assert!(text.lines().all(|line| width(line) <= limit && !line.chars().any(is_hidden)));
         prop_assert_eq!(lines(&to_markdown(&paths)), lines(&to_markdown(&shop())));
         let cells = |text: &str| text.replace("\\\\", "").replace("\\|", "").matches('|').count();

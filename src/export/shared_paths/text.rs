@@ -4,8 +4,10 @@ use super::super::completeness::heading;
 use super::super::name::{clip, visible};
 use super::super::number;
 use super::super::table::{Cell, Column, render};
-use super::super::text::{TextOptions, plural};
-use super::{FlowShareDocument, LeftOutDocument, PathNodeDocument, SegmentDocument, SharedPathsDocument};
+use super::super::text::{TextOptions, filter_words, plural, wrapped};
+use super::{
+    FlowShareDocument, LeftOutDocument, PathNodeDocument, SegmentDocument, SharedPathsDocument, narrow,
+};
 
 /// Flows that a row or a line names; the rest is a number.
 const MAX_NAMED: usize = 4;
@@ -21,40 +23,29 @@ const COLUMNS: [Column; 8] = [
     Column::name("segment"),
 ];
 
-/// On narrower terminals the names need the room of the columns in `SPARE`.
+/// On narrower terminals the list is another.
 const WIDE: usize = 100;
-const SPARE: [usize; 2] = [1, 5];
 
 /// Writes the list, at most `options.limit` segments of it.
 pub fn to_text(paths: &SharedPathsDocument, options: &TextOptions) -> String {
     let shown = &paths.segments[..options.limit.unwrap_or(usize::MAX).min(paths.segments.len())];
-    let mut text = String::new();
-    let line = |text: &mut String, line: &str| {
-        text.push_str(&clip(line.trim_end(), options.width.unwrap_or(usize::MAX)));
-        text.push('\n');
-    };
-    for head in headings(paths) {
-        line(&mut text, &head);
-    }
+    let mut text = wrapped(&headings(paths), options.width);
     if !shown.is_empty() {
         text.push('\n');
-        let is_wide = options.width.is_none_or(|width| width >= WIDE);
-        let columns = fitting(is_wide, COLUMNS);
-        let rows: Vec<Vec<Cell>> =
-            shown.iter().flat_map(rows).map(|row| fitting(is_wide, row.map(Cell::from))).collect();
-        text.push_str(&render(&columns, &rows, options.width, options.colour));
+        text += &match options.width {
+            Some(width) if width < WIDE => narrow::table(shown, width, options),
+            _ => {
+                let rows: Vec<Vec<Cell>> = shown.iter().flat_map(rows).map(Vec::from).collect();
+                render(&COLUMNS, &rows, options.width, options.colour)
+            }
+        };
         text.push('\n');
     }
-    for foot in footers(paths, shown) {
-        line(&mut text, &foot);
+    text += &wrapped(&footers(paths, shown), options.width);
+    if let Some(names) = left_out(paths) {
+        text.extend([&clip(&names, options.width.unwrap_or(usize::MAX)), "\n"]);
     }
     text
-}
-
-/// The columns that a terminal has room for.
-fn fitting<T>(is_wide: bool, columns: [T; 8]) -> Vec<T> {
-    let fits = |place: &usize| is_wide || !SPARE.contains(place);
-    columns.into_iter().enumerate().filter(|(place, _)| fits(place)).map(|(_, column)| column).collect()
 }
 
 /// What the list is of.
@@ -68,15 +59,11 @@ pub(super) fn headings(paths: &SharedPathsDocument) -> Vec<String> {
         plural(paths.flows, "flow"),
         plural(usize::try_from(paths.requests).unwrap_or(usize::MAX), "request"),
     ));
-    if !scope.filter.is_empty() {
-        let parts: Vec<String> =
-            scope.filter.iter().map(|(key, value)| format!("{}={}", visible(key), visible(value))).collect();
-        lines.push(format!("filter: {}", parts.join(", ")));
-    }
+    lines.extend(filter_words(&scope.filter));
     lines
 }
 
-/// What the list does not show.
+/// How much the list does not show, and what its marks mean.
 pub(super) fn footers(paths: &SharedPathsDocument, shown: &[SegmentDocument]) -> Vec<String> {
     let mut lines = Vec::new();
     if paths.segments.is_empty() {
@@ -102,13 +89,12 @@ pub(super) fn footers(paths: &SharedPathsDocument, shown: &[SegmentDocument]) ->
     if shown.iter().any(|segment| segment.allocated) {
         lines.push("*: its nodes are also on other paths, its part of their time is by requests".to_owned());
     }
-    if !paths.left_out.is_empty() {
-        lines.push(left_out(&paths.left_out, paths.criteria.min_requests));
-    }
     lines
 }
 
-fn left_out(flows: &[LeftOutDocument], min_requests: u64) -> String {
+/// The flows that are left out, if any.
+pub(super) fn left_out(paths: &SharedPathsDocument) -> Option<String> {
+    let flows = &paths.left_out;
     let mut most: Vec<&LeftOutDocument> = flows.iter().collect();
     most.sort_by_key(|flow| (std::cmp::Reverse(flow.requests), &flow.id));
     let named: Vec<String> = most
@@ -116,13 +102,14 @@ fn left_out(flows: &[LeftOutDocument], min_requests: u64) -> String {
         .take(MAX_NAMED)
         .map(|flow| format!("{} ({})", visible(&flow.name), number::count(flow.requests)))
         .collect();
-    let rest = rest(flows.len());
-    format!(
-        "left out, with fewer than {} requests: {}: {}{rest}",
-        number::count(min_requests),
+    let words = format!(
+        "left out, with fewer than {} requests: {}: {}{}",
+        number::count(paths.criteria.min_requests),
         plural(flows.len(), "flow"),
-        named.join(", ")
-    )
+        named.join(", "),
+        rest(flows.len())
+    );
+    (!flows.is_empty()).then_some(words)
 }
 
 fn rest(all: usize) -> String {
@@ -133,19 +120,20 @@ fn rest(all: usize) -> String {
 }
 
 /// A segment: its numbers, then its flows, then what is folded under it.
-fn rows(segment: &SegmentDocument) -> Vec<[String; 8]> {
+fn rows(segment: &SegmentDocument) -> Vec<[Cell; 8]> {
     let below = |text: String| {
-        let mut cells = [const { String::new() }; 8];
-        cells[7] = format!("  {text}");
+        let mut cells = [const { String::new() }; 8].map(Cell::from);
+        cells[7] = Cell::from(format!("  {text}")).list();
         cells
     };
-    let mut rows = vec![numbers(segment)];
+    let mut rows = vec![numbers(segment).map(Cell::from)];
     rows.push(below(flows(&segment.flows, |name| visible(name).into_owned())));
     rows.extend(variants(segment, &path).map(below));
     rows
 }
 
-fn numbers(segment: &SegmentDocument) -> [String; 8] {
+/// The cells of its own row, the path last.
+pub(super) fn numbers(segment: &SegmentDocument) -> [String; 8] {
     let entry = if segment.entry { " (entry)" } else { "" };
     let mark = if segment.allocated { "*" } else { "" };
     [

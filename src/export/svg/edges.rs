@@ -32,7 +32,7 @@ pub(super) const RULES: [Rule; 28] = [
     Rule(".e.q5 path", "stroke:$q5", ""),
     Rule(".e.q5 path.tip", "fill:$q5", ""),
     Rule(".e.many", "", "opacity:.6"),
-    Rule(".e.off", "", "opacity:.3"),
+    Rule(".e.off", "", "opacity:.5"),
     Rule(".e path.mark", "", "opacity:.45;stroke-linecap:round"),
     Rule(".e:hover path", "stroke:$ink", ""),
     Rule(".e:hover path.tip", "fill:$ink", ""),
@@ -46,13 +46,17 @@ const LABEL_LINE: f64 = 12.0;
 /// Above so many edges they are drawn translucent, so that their number shows where they lie on each other.
 const MANY: usize = 150;
 
-fn label(edge: &EdgeDocument, seconds: Option<f64>) -> Vec<String> {
-    via_words(edge).into_iter().chain([edge_numbers(edge, seconds)]).collect()
+fn label(scene: &Scene, edge: &EdgeDocument) -> Vec<String> {
+    via_words(edge).into_iter().chain([numbers(scene, edge)]).collect()
+}
+
+fn numbers(scene: &Scene, edge: &EdgeDocument) -> String {
+    edge_numbers(edge, scene.seconds, scene.rate_unit)
 }
 
 /// Width and height of an edge's label.
-pub(super) fn label_size(edge: &EdgeDocument, seconds: Option<f64>) -> (f64, f64) {
-    let lines = label(edge, seconds);
+pub(super) fn label_size(scene: &Scene, edge: &EdgeDocument) -> (f64, f64) {
+    let lines = label(scene, edge);
     let widest = lines.iter().map(|line| text_width(line, LABEL_SIZE)).fold(0.0, f64::max);
     (widest + 8.0, lines.len() as f64 * LABEL_LINE + 4.0)
 }
@@ -74,19 +78,19 @@ fn line_width_of(scene: &Scene, edge: &EdgeDocument) -> f64 {
     }
 }
 
-fn is_marked(edge: &EdgeDocument) -> bool {
+/// True where it lies on the critical path of the flow that was asked for.
+pub(super) fn is_marked(edge: &EdgeDocument) -> bool {
     edge.critical.is_some_and(|on_path| on_path.marked)
 }
 
 /// The curves.
 pub(super) fn push_edges(body: &mut String, scene: &Scene, layout: &Layout) {
-    let seconds = scene.graph.range.seconds();
     for ((edge, from, to), route) in scene.edges.iter().zip(&layout.edges) {
         let width = line_width_of(scene, edge);
         let [caller, callee] = [from, to].map(|node| visible(&scene.nodes[*node].name));
         let mut facts = vec![format!("{caller} → {callee}")];
         facts.extend(via_words(edge));
-        facts.push(format!("{} · {}", edge.protocol, edge_numbers(edge, seconds)));
+        facts.push(format!("{} · {}", edge.protocol, numbers(scene, edge)));
         facts.extend(edge.critical.as_ref().map(on_path_words));
         push(body, format_args!("<g class=\"{}\">{}", classes(scene, edge), title(&facts)));
         let (line, tip) = arrow(&route.points, width);
@@ -137,14 +141,13 @@ pub(super) fn line_path(data: &str, width: f64, dash: Dash) -> String {
 
 /// The labels, above all else.
 pub(super) fn push_labels(body: &mut String, scene: &Scene, layout: &Layout) {
-    let seconds = scene.graph.range.seconds();
     for ((edge, ..), route) in scene.edges.iter().zip(&layout.edges) {
         let Some(place) = route.label.filter(|_| scene.has_labels) else { continue };
         let class = match severity_class(edge) {
             "" => "t halo mid".to_owned(),
             severity => format!("t halo mid {severity}"),
         };
-        for (index, line) in label(edge, seconds).iter().enumerate() {
+        for (index, line) in label(scene, edge).iter().enumerate() {
             let y = place.y + 11.0 + index as f64 * LABEL_LINE;
             body.push_str(&text(place.x + place.width / 2.0, y, &class, line));
             body.push('\n');

@@ -53,6 +53,9 @@ fn entries(scene: &Scene) -> Vec<Entry> {
         let rect = Rect { x: 1.0, y: -8.0, width: SAMPLE - 2.0, height: 16.0 };
         entries.push((format!("<g class=\"n silent\">{}</g>", shape("service", rect)), "reports no spans"));
     }
+    if scene.nodes.iter().any(|node| scene.hidden(node).is_some()) {
+        entries.push((String::new(), "+1 in · +2 out: further callers and callees"));
+    }
     if scene.edges.is_empty() {
         return entries;
     }
@@ -73,6 +76,12 @@ fn entries(scene: &Scene) -> Vec<Entry> {
                 entries.push((line(class, 2.0), words));
             }
         }
+    }
+    if has_edge(&super::edges::is_marked) {
+        let path = format!("d=\"M0 0H{SAMPLE}\"");
+        let mark =
+            format!("<path class=\"mark\" stroke-width=\"9\" {path}/><path stroke-width=\"2\" {path}/>");
+        entries.push((format!("<g class=\"e\">{mark}</g>"), "on the flow's critical path"));
     }
     if has_edge(&|edge| edge.is_async && edge.joined) {
         entries.push((dashed(Dash::Dashed), "asynchronous"));

@@ -20,6 +20,8 @@ use super::completeness::{concerns, range_words};
 use super::document::{EdgeDocument, GraphDocument, NodeDocument};
 use super::dot::EdgeLabels;
 use super::layout;
+use super::number::{self, RateUnit};
+use super::overview::{Hidden, MaxNodes, Overview, overview};
 use super::words::{Clusters, cluster_words, node_label, size_words};
 
 /// How a graph shall be drawn.
@@ -27,6 +29,8 @@ use super::words::{Clusters, cluster_words, node_label, size_words};
 pub struct SvgOptions {
     /// Which edges carry their numbers as a label; titles have them always.
     pub labels: EdgeLabels,
+    /// How many nodes are drawn; of more, those that matter most.
+    pub max_nodes: MaxNodes,
     /// Nodes link to this prefix with their percent-encoded id, as `/api/v1/graph.svg?focus=`.
     pub node_href: Option<String>,
 }
@@ -35,6 +39,8 @@ pub struct SvgOptions {
 struct Scene<'a> {
     graph: &'a GraphDocument,
     options: &'a SvgOptions,
+    /// Set where the document is a part of a larger one.
+    overview: Option<&'a Overview>,
     /// By id.
     nodes: Vec<&'a NodeDocument>,
     /// By caller, callee, protocol and async; those whose ends the document lacks are left out.
@@ -46,13 +52,21 @@ struct Scene<'a> {
     has_paths: bool,
     /// Most critical time through any edge.
     most_through: f64,
+    /// Of the range.
+    seconds: Option<f64>,
+    /// All rates are compared, so they have one unit.
+    rate_unit: Option<RateUnit>,
 }
 
 /// Draws a graph as SVG.
 pub fn to_svg(graph: &GraphDocument, options: &SvgOptions) -> String {
-    let scene = Scene::new(graph, options);
+    let overview = overview(graph, options.max_nodes);
+    let overview = overview.as_ref();
+    let scene = Scene::new(overview.map_or(graph, |part| &part.graph), options, overview);
     let layout = layout::lay_out(&scene.layout_graph());
-    let (mut body, top, right) = head(&scene.heading(), &scene.sub(), &concerns(&graph.completeness));
+    let mut sub = vec![scene.sub()];
+    sub.extend(overview.iter().flat_map(|part| part.words.iter().cloned()));
+    let (mut body, top, right) = head(&scene.heading(), &sub, &concerns(&graph.completeness));
     push(&mut body, format_args!("<g transform=\"translate({MARGIN} {top})\">\n"));
     edges::push_edges(&mut body, &scene, &layout);
     nodes::push_nodes(&mut body, &scene, &layout);
@@ -79,7 +93,7 @@ fn rules() -> Vec<Rule> {
 }
 
 impl<'a> Scene<'a> {
-    fn new(graph: &'a GraphDocument, options: &'a SvgOptions) -> Scene<'a> {
+    fn new(graph: &'a GraphDocument, options: &'a SvgOptions, overview: Option<&'a Overview>) -> Scene<'a> {
         let mut nodes: Vec<&NodeDocument> = graph.nodes.iter().collect();
         nodes.sort_by(|a, b| a.id.cmp(&b.id));
         let places: HashMap<&str, usize> =
@@ -90,15 +104,21 @@ impl<'a> Scene<'a> {
         edges.sort_by_key(|(edge, from, to)| (*from, *to, &edge.protocol, edge.is_async));
         let grouping = Clusters::of(graph);
         let groups: BTreeSet<[&str; 2]> = nodes.iter().filter_map(|node| grouping.cluster(node)).collect();
+        let seconds = graph.range.seconds();
+        let most_calls = graph.edges.iter().map(|edge| edge.calls_adjusted.max(edge.calls as f64));
+        let most_calls = most_calls.filter(|calls| calls.is_finite()).fold(0.0, f64::max);
         let on_path = graph.edges.iter().filter_map(|edge| edge.critical.as_ref());
         Scene {
             graph,
             options,
+            overview,
             has_labels: options.labels.are_on(edges.len()),
             nodes,
             edges,
             grouping: Some(grouping).filter(|_| groups.len() > 1),
             has_paths: on_path.clone().next().is_some(),
+            seconds,
+            rate_unit: seconds.map(|seconds| RateUnit::of(most_calls / seconds)),
             most_through: on_path.map(|on_path| on_path.through).fold(0.0, f64::max),
         }
     }
@@ -119,18 +139,29 @@ impl<'a> Scene<'a> {
     fn sub(&self) -> String {
         let filters = self.graph.filter.iter().map(|(key, value)| format!(" · {key} {value}"));
         let filters: String = filters.collect();
+        let range = range_words(&self.graph.range);
+        if let Some(part) = self.overview {
+            return format!("{range} · {}{filters}", part.size);
+        }
         let hint = match self.edges.len() {
             few if few <= HARD_TO_READ => "",
             _ if self.graph.level == "namespace" => " · fewer: a focus",
             _ => " · fewer: level namespace, or a focus",
         };
-        format!("{} · {}{filters}{hint}", range_words(&self.graph.range), size_words(self.graph))
+        format!("{range} · {}{filters}{hint}", size_words(self.graph))
     }
 
-    /// Name, operation and namespace of a node, a line each; shorter where there are many nodes.
+    /// Callers and callees of a node that are not drawn, where there are any.
+    fn hidden(&self, node: &NodeDocument) -> Option<Hidden> {
+        self.overview?.hidden.get(&node.id).copied()
+    }
+
+    /// Name, operation and namespace of a node, and what of it is not drawn, a line each; shorter where there are many
+    /// nodes.
     fn label(&self, node: &NodeDocument) -> Vec<String> {
         let mut label = node_label(node);
         label.extend(self.grouping.as_ref().and_then(|grouping| grouping.cluster(node)).map(cluster_words));
+        label.extend(self.hidden(node).map(hidden_words));
         if self.nodes.len() > MANY_NODES {
             label = label.iter().map(|line| fitted(line, nodes::FONT_SIZE, SHORT_LABEL)).collect();
         }
@@ -142,20 +173,27 @@ impl<'a> Scene<'a> {
             let (width, height) = nodes::size(&node.kind, &self.label(node));
             layout::Node { key: node.id.clone(), width, height }
         };
-        let seconds = self.graph.range.seconds();
         let edge = |(edge, from, to): &(&EdgeDocument, usize, usize)| layout::Edge {
             key: format!("{} {}", edge.protocol, edge.is_async),
             from: *from,
             to: *to,
             weight: edge.calls,
             thickness: edges::thickness(self, edge),
-            label: self.has_labels.then(|| edges::label_size(edge, seconds)),
+            label: self.has_labels.then(|| edges::label_size(self, edge)),
         };
         layout::Graph {
             nodes: self.nodes.iter().map(node).collect(),
             edges: self.edges.iter().map(edge).collect(),
         }
     }
+}
+
+/// `+3 in · +12 out`.
+fn hidden_words([callers, callees]: Hidden) -> String {
+    let count =
+        |nodes: usize, words: &str| (nodes > 0).then(|| format!("+{} {words}", number::count(nodes as u64)));
+    let parts: Vec<String> = [count(callers, "in"), count(callees, "out")].into_iter().flatten().collect();
+    parts.join(" · ")
 }
 
 #[cfg(test)]

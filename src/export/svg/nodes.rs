@@ -6,9 +6,10 @@ use super::Scene;
 use super::paper::{Rule, Short, escaped, neff_class, push, text, text_width, title};
 use crate::export::document::NodeDocument;
 use crate::export::layout::{Layout, Rect};
+use crate::export::overview::Hidden;
 use crate::export::severity::Severity;
-use crate::export::words::node_facts;
-use crate::export::words::on_path_words;
+use crate::export::text::plural;
+use crate::export::words::{node_facts, on_path_words};
 
 /// How nodes look.
 pub(super) const RULES: [Rule; 16] = [
@@ -54,6 +55,7 @@ pub(super) fn push_nodes(body: &mut String, scene: &Scene, layout: &Layout) {
     for (node, rect) in scene.nodes.iter().zip(&layout.nodes) {
         let mut facts = node_facts(node);
         facts.extend(node.critical.as_ref().map(on_path_words));
+        facts.extend(scene.hidden(node).map(not_drawn));
         let href = scene.options.node_href.as_ref().map(|prefix| {
             format!("<a href=\"{}{}\">", escaped(prefix), utf8_percent_encode(&node.id, NON_ALPHANUMERIC))
         });
@@ -69,6 +71,13 @@ pub(super) fn push_nodes(body: &mut String, scene: &Scene, layout: &Layout) {
         }
         body.push_str(if href.is_some() { "</g></a>\n" } else { "</g>\n" });
     }
+}
+
+fn not_drawn([callers, callees]: Hidden) -> String {
+    let part =
+        |word: &str, others: usize| (others > 0).then(|| format!("{word} {}", plural(others, "other")));
+    let parts: Vec<String> = [part("from", callers), part("to", callees)].into_iter().flatten().collect();
+    format!("not drawn: calls {}", parts.join(" and "))
 }
 
 fn classes(node: &NodeDocument) -> String {

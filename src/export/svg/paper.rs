@@ -7,7 +7,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::export::layout::Point;
-use crate::export::name::{clip, clip_middle, visible, width};
+use crate::export::name::{clip, shorten, visible, width};
 
 /// Fonts of the systems; widths below fit the widest of them, DejaVu Sans.
 pub(in crate::export) const FONTS: &str =
@@ -36,7 +36,7 @@ const COLOURS: [(&str, &str, &str); 24] = [
     ("other", "#e3e7ec", "#262d36"),
     ("other-line", "#b8c1cb", "#4a545f"),
     // ColorBrewer's YlGnBu, which the colour-blind can read: darker on light, lighter on dark; grey: one flow alone.
-    ("q0", "#a3adb8", "#5a6673"),
+    ("q0", "#a3adb8", "#6b7885"),
     ("q1", "#6cc0ad", "#2f6db5"),
     ("q2", "#3aa9bd", "#2a93c4"),
     ("q3", "#1d82b5", "#4fbfc8"),
@@ -139,11 +139,14 @@ impl Display for Short {
     }
 }
 
+/// Width of the narrowest letter, ems.
+const NARROWEST: f64 = 0.29;
+
 /// The width of a line of text in pixels, by a rule of thumb that is rather too wide.
 pub(in crate::export) fn text_width(text: &str, size: f64) -> f64 {
     let mut buffer = [0; 4];
     let ems = text.chars().map(|c| match c {
-        'i' | 'j' | 'l' | '\'' | '|' => 0.29,
+        'i' | 'j' | 'l' | '\'' | '|' => NARROWEST,
         ' ' | '.' | ',' | ':' | ';' | '/' | '\\' | '!' | 'I' | '·' => 0.34,
         'f' | 't' | 'r' | '-' | '(' | ')' | '[' | ']' => 0.4,
         'm' | 'M' | 'W' | '%' | '@' => 0.97,
@@ -157,24 +160,15 @@ pub(in crate::export) fn text_width(text: &str, size: f64) -> f64 {
     ems.sum::<f64>() * size
 }
 
-/// The text, cut with `…` until it is no wider than so many pixels.
+/// The text, shortened until it is no wider than so many pixels: both ends of a name tell.
 pub(in crate::export) fn fitted(text: &str, size: f64, room: f64) -> String {
-    let mut columns = width(text);
-    let mut fitted = text.to_owned();
+    // No column is narrower.
+    let most = (room / (NARROWEST * size)) as usize;
+    let mut columns = width(text).min(most.max(1));
+    let mut fitted = shorten(text, columns).into_owned();
     while columns > 1 && text_width(&fitted, size) > room {
         columns -= 1;
-        fitted = clip(text, columns).into_owned();
-    }
-    fitted
-}
-
-/// The same, cut in its middle: both ends of a path tell.
-pub(in crate::export) fn fitted_path(text: &str, size: f64, room: f64) -> String {
-    let mut columns = width(text);
-    let mut fitted = text.to_owned();
-    while columns > 1 && text_width(&fitted, size) > room {
-        columns -= 1;
-        fitted = clip_middle(text, columns).into_owned();
+        fitted = shorten(text, columns).into_owned();
     }
     fitted
 }
@@ -211,22 +205,22 @@ pub(in crate::export) fn sheet(size: (f64, f64), heading: &str, rules: &[Rule], 
     )
 }
 
-/// Heading, line below it and notes, from the top; gives the text and how far down and to the right it reaches.
-pub(in crate::export) fn head(heading: &str, sub: &str, notes: &[String]) -> (String, f64, f64) {
-    let mut body = text(MARGIN, MARGIN + 14.0, "heading", heading);
-    let mut y = MARGIN + 34.0;
-    let mut right = MARGIN + text_width(heading, 16.0).max(text_width(sub, 12.0));
-    push(&mut body, format_args!("\n{}\n", text(MARGIN, y, "sub", sub)));
-    for note in notes {
+/// Heading, lines below it and notes, from the top; gives the text and how far down and to the right it reaches.
+pub(in crate::export) fn head(heading: &str, sub: &[String], notes: &[String]) -> (String, f64, f64) {
+    let mut body = text(MARGIN, MARGIN + 14.0, "heading", heading) + "\n";
+    let mut y = MARGIN + 17.0;
+    let mut right = MARGIN + text_width(heading, 16.0);
+    let lines = sub.iter().map(|line| (line, "sub")).chain(notes.iter().map(|line| (line, "note")));
+    for (line, class) in lines {
         y += 17.0;
-        let note = clip(note, NOTE_COLUMNS);
-        right = right.max(MARGIN + text_width(&note, 12.0));
-        push(&mut body, format_args!("{}\n", text(MARGIN, y, "note", &note)));
+        let line = clip(line, NOTE_COLUMNS);
+        right = right.max(MARGIN + text_width(&line, 12.0));
+        push(&mut body, format_args!("{}\n", text(MARGIN, y, class, &line)));
     }
     (body, y + 22.0, right)
 }
 
-/// Notes are cut to this many columns.
+/// Lines of the head are cut to this many columns.
 const NOTE_COLUMNS: usize = 160;
 
 /// Steps of the effective number of flows: the class, and the words of the legend.
@@ -275,7 +269,8 @@ mod tests {
     fn text_is_cut_by_its_width() {
         assert_eq!(fitted("checkout", 12.0, 500.0), "checkout");
         let cut = fitted("checkout-service", 12.0, 60.0);
-        assert!(cut.ends_with('…') && text_width(&cut, 12.0) <= 60.0, "{cut}");
+        assert!(cut.starts_with("che") && cut.ends_with("ice") && text_width(&cut, 12.0) <= 60.0, "{cut}");
+        assert_eq!(fitted(&"i".repeat(20_000), 12.0, 50.0).chars().filter(|c| *c == 'i').count(), 11);
     }
 
     #[test]

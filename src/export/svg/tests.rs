@@ -125,11 +125,52 @@ fn labels_are_cut_where_there_are_many_nodes() {
     let name = "a-service-with-a-name-that-goes-on-and-on";
     let nodes =
         |count: usize| (0..count).map(|at| node("service", &format!("{name}-{at}"), "")).collect::<Vec<_>>();
-    assert!(
-        to_svg(&graph(nodes(150), Vec::new()), &SvgOptions::default()).contains(&format!(">{name}-0</text>"))
-    );
-    let many = to_svg(&graph(nodes(151), Vec::new()), &SvgOptions::default());
+    let drawn = |count: usize| {
+        let options = SvgOptions { max_nodes: MaxNodes::All, ..SvgOptions::default() };
+        to_svg(&graph(nodes(count), Vec::new()), &options)
+    };
+    assert!(drawn(150).contains(&format!(">{name}-0</text>")));
+    let many = drawn(151);
     assert!(
         !many.contains(&format!(">{name}-0</text>")) && many.contains(&format!("<title>service:{name}-0@"))
     );
+}
+
+#[test]
+fn of_many_nodes_the_part_that_matters_is_drawn_and_the_rest_is_counted() {
+    let hub = NodeDocument { requests: 500, ..node("service", "hub", "") };
+    let leaves: Vec<NodeDocument> = (0..200)
+        .map(|at| NodeDocument { requests: 1_000 - at, ..node("service", &format!("leaf-{at:03}"), "") })
+        .collect();
+    let edges = leaves.iter().map(|leaf| edge(&hub, leaf, "http", [10, 0], 1.0)).collect();
+    let document = graph([vec![hub], leaves].concat(), edges);
+    let drawn = |max_nodes| to_svg(&document, &SvgOptions { max_nodes, ..SvgOptions::default() });
+    let overview = drawn(MaxNodes::Auto);
+    assert_well_formed(&overview);
+    assert_eq!(overview.matches("<g class=\"n\">").count(), 60);
+    for words in [
+        " · 60 of 201 nodes, 59 of 200 edges<",
+        ">shown: what has the most requests, and what leads to it; the other 141 nodes have ",
+        ">more: max_nodes, a number or all · ",
+        ">+141 out</text>",
+        "not drawn: calls to 141 others</title>",
+        ">+1 in · +2 out: further callers and callees</text>",
+        ">leaf-058</text>",
+    ] {
+        assert!(overview.contains(words), "{words}: {overview}");
+    }
+    assert!(!overview.contains("leaf-059"));
+    let whole = drawn(MaxNodes::All);
+    assert!(
+        whole.contains(" · 201 nodes, 200 edges") && !whole.contains("max_nodes") && !whole.contains(" out<")
+    );
+    assert_eq!(drawn(MaxNodes::Most(300)), whole);
+}
+
+#[test]
+fn all_rates_of_a_picture_have_one_unit() {
+    let [a, b] = ["a", "b"].map(|name| node("service", name, ""));
+    let edges = vec![edge(&a, &b, "grpc", [90_000, 0], 1.0), edge(&a, &b, "http", [45, 0], 1.0)];
+    let svg = to_svg(&graph(vec![a, b], edges), &SvgOptions::default());
+    assert!(svg.contains(">100/s · p95 2.5 ms<") && svg.contains(">0.05/s · p95 2.5 ms<"), "{svg}");
 }

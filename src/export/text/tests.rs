@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::export::document::{FLOWS_SCHEMA, LatencyDocument, TouchDocument};
-use crate::export::fixture::{any_graph, assert_golden, collapsed, graph, node, range, shop};
+use crate::export::fixture::{any_graph, assert_golden, collapsed, edge, graph, node, range, shop};
 use crate::export::name::width;
 
 fn flows() -> FlowsDocument {
@@ -45,6 +45,30 @@ fn small_graphs_are_written_as_agreed() {
 }
 
 #[test]
+fn graphs_are_written_for_a_wiki_as_agreed() {
+    assert_golden("tests/golden/graph-shop.md", &to_markdown(&shop(), None));
+    assert_golden("tests/golden/graph-collapsed.md", &to_markdown(&collapsed(), Some(1)));
+    assert!(
+        to_markdown(&graph(Vec::new(), Vec::new()), None).ends_with("nothing was seen in this range  \n")
+    );
+}
+
+#[test]
+fn words_go_on_in_the_next_line() {
+    let lines = ["other: 57 % of the time".to_owned(), "a".to_owned()];
+    let cases = [
+        (None, "other: 57 % of the time\na\n"),
+        (Some(23), "other: 57 % of the time\na\n"),
+        (Some(22), "other: 57 % of the\n  time\na\n"),
+        (Some(8), "other:\n  57 %\n  of the\n  time\na\n"),
+        (Some(4), "oth…\n  57\n  %\n  of\n  t…\n  t…\na\n"),
+    ];
+    for (limit, expected) in cases {
+        assert_eq!(wrapped(&lines, limit), expected, "{limit:?}");
+    }
+}
+
+#[test]
 fn nothing_is_said_as_nothing() {
     let text = to_text(&graph(Vec::new(), Vec::new()), &TextOptions::default());
     assert!(text.ends_with("nothing was seen in this range\n"), "{text}");
@@ -70,6 +94,26 @@ fn an_operation_stands_beside_its_service() {
 }
 
 #[test]
+fn operations_that_end_alike_stay_apart_in_80_columns() {
+    let at = |service: &str, operation: &str| {
+        let mut node = node("service", service, "shop");
+        node.id = format!("{service}|{operation}");
+        node.operation = Some(operation.into());
+        node
+    };
+    let nodes = vec![
+        at("ts-seat-service", "/api/v1/seatservice/seats/left_tickets"),
+        at("ts-order-service", "/api/v1/orderservice/order/tickets"),
+        at("ts-order-other-service", "/api/v1/orderOtherService/orderOther/tickets"),
+    ];
+    let edges = [1, 2].map(|callee| edge(&nodes[0], &nodes[callee], "http", [1_386, 0], 5.0)).into();
+    let text = to_text(&graph(nodes, edges), &TextOptions { width: Some(80), ..TextOptions::default() });
+    let rows: HashSet<&str> = text.lines().filter(|line| line.starts_with("ts-seat-")).collect();
+    assert_eq!(rows.len(), 2, "{text}");
+    assert!(rows.iter().all(|row| row.contains("_tickets  ts-order-")), "{text}");
+}
+
+#[test]
 fn colour_changes_nothing_but_colour() {
     let plain = to_text(&shop(), &TextOptions::default());
     let coloured = to_text(&shop(), &TextOptions { colour: true, ..TextOptions::default() });
@@ -80,6 +124,24 @@ fn colour_changes_nothing_but_colour() {
 }
 
 proptest! {
+    #[test]
+    fn no_name_breaks_a_row_of_markdown(graph in any_graph()) {
+        let rows = |text: &str| {
+            let cells = |line: &str| line.replace("\\\\", "").replace("\\|", "").matches('|').count();
+            text.lines().filter(|line| line.starts_with('|')).map(cells).collect::<Vec<_>>()
+        };
+        let plain = GraphDocument {
+            nodes: graph.nodes.iter().enumerate().map(|(at, named)| NodeDocument {
+                name: format!("n{at}"), operation: None, kind: "service".into(), ..named.clone()
+            }).collect(),
+            edges: graph.edges.iter().map(|edge| EdgeDocument {
+                protocol: "http".into(), via: edge.via.iter().map(|_| "x".into()).collect(), ..edge.clone()
+            }).collect(),
+            ..graph.clone()
+        };
+        prop_assert_eq!(rows(&to_markdown(&graph, None)), rows(&to_markdown(&plain, None)));
+    }
+
     #[test]
     fn no_name_breaks_a_line_or_the_terminal(graph in any_graph(), limit in 20usize..200) {
         let text = to_text(&graph, &TextOptions { width: Some(limit), ..TextOptions::default() });
