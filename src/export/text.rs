@@ -14,6 +14,7 @@ use super::name::{clip, visible};
 use super::number;
 use super::severity::{Severity, share};
 use super::table::{Cell, Column, render};
+use super::words::flow_words;
 
 /// How the text shall look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +31,9 @@ pub struct TextOptions {
 pub fn to_text(graph: &GraphDocument, options: &TextOptions) -> String {
     let mut page = Page::new(options);
     let counts = format!("{}, {}", plural(graph.nodes.len(), "node"), plural(graph.edges.len(), "edge"));
-    let level = visible(&graph.level);
-    page.header(&format!("{level} graph"), &counts, &graph.range, &graph.completeness);
+    let mut title = format!("{} graph", visible(&graph.level));
+    title.extend(flow_words(graph).map(|calls| format!(" of {calls}")));
+    page.header(&title, &counts, &graph.range, &graph.completeness);
     page.filter(&graph.filter);
     if graph.nodes.is_empty() {
         page.line("nothing was seen in this range");

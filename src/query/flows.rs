@@ -68,6 +68,11 @@ impl FlowName<'_> {
     pub fn with_service(&self) -> String {
         format!("{} {}", self.service, self.name)
     }
+
+    /// True where a question may mean it: by its id, its name, or service and name.
+    pub fn is_meant_by(&self, wanted: &str) -> bool {
+        [self.id, self.name].contains(&wanted) || self.with_service() == wanted
+    }
 }
 
 /// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name.

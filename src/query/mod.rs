@@ -3,6 +3,7 @@
 mod alias;
 mod answer;
 mod collapse;
+mod flow_graph;
 mod flows;
 mod notes;
 mod paths;

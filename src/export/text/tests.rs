@@ -45,6 +45,18 @@ fn small_graphs_are_written_as_agreed() {
 }
 
 #[test]
+fn the_graph_of_one_flow_says_so_in_every_format() {
+    let mut graph = shop();
+    graph.filter.insert("flow".into(), "GET /cart".into());
+    let text = to_text(&graph, &TextOptions::default());
+    assert!(text.starts_with("service graph of the calls of GET /cart, "), "{text}");
+    let svg = crate::export::svg::to_svg(&graph, &Default::default());
+    assert!(svg.contains(">Services: the calls of GET /cart<"), "{svg}");
+    let dot = crate::export::dot::to_dot(&graph, &Default::default());
+    assert!(dot.contains("\"the calls of GET /cart\\l"), "{dot}");
+}
+
+#[test]
 fn nothing_is_said_as_nothing() {
     let text = to_text(&graph(Vec::new(), Vec::new()), &TextOptions::default());
     assert!(text.ends_with("nothing was seen in this range\n"), "{text}");
