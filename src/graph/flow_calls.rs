@@ -9,7 +9,7 @@ use super::cap::{BottomK, Offer};
 use super::hashes::Hashes;
 use super::stats::{EdgeKey, EdgeStats, JoinedKey, Sign};
 use crate::analyze::{Call, Evidence, Facts, FlowRequest, Visit};
-use crate::model::{FastMap, NodeId, Sampling};
+use crate::model::{FastMap, NodeId, Sampling, WEIGHT_ONE};
 
 mod keys;
 #[cfg(test)]
@@ -39,25 +39,27 @@ pub struct CallSums<K: Ord> {
     kept: BottomK<K>,
 }
 
-/// What is known of a flow's calls of one kind; of what no call led to each request counts as one.
+/// What is known of a flow's calls of one kind.
+///
+/// What is usual comes first, and of the rest only what is not: counting most calls takes one line of memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowCall {
     /// Requests that made it. Where several kinds were folded into one, a request that made two of them counts twice.
     pub requests: u64,
     /// Calls by [`Evidence`].
     pub evidence: [u64; 4],
-    /// Sum of their weights, in 1/65536.
-    pub adjusted: u128,
-    /// Calls whose spans do not say how they were sampled.
-    pub unknown_sampling: u64,
+    /// Calls whose spans say how they were sampled.
+    pub known_sampling: u64,
+    /// Sum of what their weights are above one each, in 1/65536.
+    pub left_out: u128,
     /// Calls with an error on the caller's span.
     pub caller_errors: u64,
     /// Calls with an error on the callee's span.
     pub callee_errors: u64,
     /// Calls with an error on either.
     pub either_errors: u64,
-    /// Calls that were first attempts: logical calls.
-    pub first_attempts: u64,
+    /// Calls that were no first attempts.
+    pub retries: u64,
 }
 
 impl FlowCalls {
@@ -78,8 +80,9 @@ impl FlowCalls {
         self.calls.apply(sign, calls, max, hashes);
         let joined = facts.joined_of(request).map(|it| (JoinedKey::of(it), Made::from(&it.call)));
         self.joined.apply(sign, joined, max, hashes);
-        let arrivals = facts.visits_of(request).filter(|visit| !visit.is_called);
-        self.arrivals.apply(sign, arrivals.map(|visit| (visit.node, Made::from(visit))), max, hashes);
+        for visit in facts.visits_of(request).filter(|visit| !visit.is_called) {
+            self.arrivals.apply_equal(sign, &[(visit.node, Made::from(visit))], max, hashes);
+        }
     }
 
     /// Adds the calls of another lane, minute or flow; of both together at most `max` of each list are kept.
@@ -109,20 +112,23 @@ impl<K: CallKey> CallSums<K> {
     fn apply(&mut self, sign: Sign, made: impl Iterator<Item = (K, Made)>, max: usize, hashes: &mut Hashes) {
         let mut made: Vec<(K, Made)> = made.collect();
         made.sort_unstable_by_key(|(key, _)| *key);
-        for equal in made.chunk_by(|(a, _), (b, _)| a == b) {
-            let sums = match sign {
-                Sign::Plus => self.kept(equal[0].0, max, hashes),
-                Sign::Minus => self.sums.get_mut(&equal[0].0),
-            };
-            match sums {
-                Some(sums) => {
-                    sign.apply(&mut sums.requests, 1);
-                    equal.iter().for_each(|(_, made)| sums.apply(sign, made));
-                }
-                None => {
-                    let count = equal.iter().map(|(_, made)| u64::from(made.count)).sum();
-                    sign.apply(&mut self.other, count);
-                }
+        made.chunk_by(|(a, _), (b, _)| a == b).for_each(|equal| self.apply_equal(sign, equal, max, hashes));
+    }
+
+    /// The same of calls of one kind, at least one.
+    fn apply_equal(&mut self, sign: Sign, equal: &[(K, Made)], max: usize, hashes: &mut Hashes) {
+        let sums = match sign {
+            Sign::Plus => self.kept(equal[0].0, max, hashes),
+            Sign::Minus => self.sums.get_mut(&equal[0].0),
+        };
+        match sums {
+            Some(sums) => {
+                sign.apply(&mut sums.requests, 1);
+                equal.iter().for_each(|(_, made)| sums.apply(sign, made));
+            }
+            None => {
+                let count = equal.iter().map(|(_, made)| u64::from(made.count)).sum();
+                sign.apply(&mut self.other, count);
             }
         }
     }
@@ -182,16 +188,22 @@ impl FlowCall {
         self.evidence.iter().fold(0, |sum, n| sum.saturating_add(*n))
     }
 
+    /// Sum of their weights, in 1/65536.
+    pub fn adjusted(&self) -> u128 {
+        u128::from(self.calls()).saturating_mul(u128::from(WEIGHT_ONE)).saturating_add(self.left_out)
+    }
+
     /// The sums of an edge, of which latencies, times and traces are not known.
     pub fn stats(&self) -> EdgeStats {
+        let calls = self.calls();
         EdgeStats {
-            calls: self.calls(),
-            adjusted: self.adjusted,
-            unknown_sampling: self.unknown_sampling,
+            calls,
+            adjusted: self.adjusted(),
+            unknown_sampling: calls.saturating_sub(self.known_sampling),
             caller_errors: self.caller_errors,
             callee_errors: self.callee_errors,
             either_errors: self.either_errors,
-            first_attempts: self.first_attempts,
+            first_attempts: calls.saturating_sub(self.retries),
             evidence: self.evidence,
             ..EdgeStats::default()
         }
@@ -200,15 +212,20 @@ impl FlowCall {
     fn apply(&mut self, sign: Sign, made: &Made) {
         let count = u64::from(made.count);
         sign.apply(&mut self.evidence[made.evidence as usize], count);
-        sign.apply_wide(&mut self.adjusted, u128::from(made.sampling.weight()) * u128::from(count));
-        for (is_set, sum) in [
-            (!made.sampling.is_known(), &mut self.unknown_sampling),
-            (made.caller_error, &mut self.caller_errors),
-            (made.callee_error, &mut self.callee_errors),
-            (made.caller_error || made.callee_error, &mut self.either_errors),
-            (made.is_first_attempt, &mut self.first_attempts),
-        ] {
-            sign.apply(sum, if is_set { count } else { 0 });
+        if made.sampling.is_known() {
+            sign.apply(&mut self.known_sampling, count);
+        }
+        let left_out = made.sampling.weight().saturating_sub(WEIGHT_ONE);
+        if left_out > 0 {
+            sign.apply_wide(&mut self.left_out, u128::from(left_out) * u128::from(count));
+        }
+        if made.caller_error || made.callee_error {
+            sign.apply(&mut self.either_errors, count);
+            sign.apply(&mut self.caller_errors, if made.caller_error { count } else { 0 });
+            sign.apply(&mut self.callee_errors, if made.callee_error { count } else { 0 });
+        }
+        if !made.is_first_attempt {
+            sign.apply(&mut self.retries, count);
         }
     }
 
@@ -217,14 +234,14 @@ impl FlowCall {
         for (sum, n) in self.evidence.iter_mut().zip(other.evidence) {
             *sum = sum.saturating_add(n);
         }
-        self.adjusted = self.adjusted.saturating_add(other.adjusted);
+        self.left_out = self.left_out.saturating_add(other.left_out);
         for (sum, n) in [
             (&mut self.requests, other.requests),
-            (&mut self.unknown_sampling, other.unknown_sampling),
+            (&mut self.known_sampling, other.known_sampling),
             (&mut self.caller_errors, other.caller_errors),
             (&mut self.callee_errors, other.callee_errors),
             (&mut self.either_errors, other.either_errors),
-            (&mut self.first_attempts, other.first_attempts),
+            (&mut self.retries, other.retries),
         ] {
             *sum = sum.saturating_add(n);
         }

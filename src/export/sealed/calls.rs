@@ -47,6 +47,7 @@ impl Names<'_> {
     }
 
     fn arrival(&self, node: NodeId, call: &FlowCall) -> FlowCallDocument {
+        let stats = call.stats();
         FlowCallDocument {
             caller: None,
             callee: self.node(node),
@@ -55,13 +56,13 @@ impl Names<'_> {
             sent_to: None,
             taken_from: None,
             requests: Count(call.requests),
-            calls: Count(call.calls()),
-            adjusted_65536ths: call.adjusted.to_string(),
-            unknown_sampling: Count(call.unknown_sampling),
-            caller_errors: Count(call.caller_errors),
-            callee_errors: Count(call.callee_errors),
-            either_errors: Count(call.either_errors),
-            first_attempts: Count(call.first_attempts),
+            calls: Count(stats.calls),
+            adjusted_65536ths: stats.adjusted.to_string(),
+            unknown_sampling: Count(stats.unknown_sampling),
+            caller_errors: Count(stats.caller_errors),
+            callee_errors: Count(stats.callee_errors),
+            either_errors: Count(stats.either_errors),
+            first_attempts: Count(stats.first_attempts),
             evidence: evidence(&call.evidence),
         }
     }

@@ -1,6 +1,6 @@
 //! The calls of each flow's own requests as bytes and back.
 //!
-//! There are many of them, and most say little: of each only those sums are written that do not follow from the calls.
+//! There are many of them, and most say little: of each only those sums are written that are not 0.
 
 use std::hash::Hash;
 
@@ -11,14 +11,14 @@ use super::wire::{Reader, Writer};
 use crate::graph::bucket::Bucket;
 use crate::graph::flow_calls::{CallSums, FlowCall, FlowCalls};
 use crate::graph::stats::{FlowKey, FlowStats};
-use crate::model::{FastMap, WEIGHT_ONE};
+use crate::model::FastMap;
 
 /// Bits of what is written of a call; the first four are its kinds of evidence.
 const REQUESTS: u64 = 1 << 4;
-const ADJUSTED: u64 = 1 << 5;
-const ERRORS: u64 = 1 << 6;
-const FIRST_ATTEMPTS: u64 = 1 << 7;
-const UNKNOWN_SAMPLING: u64 = 1 << 8;
+const ERRORS: u64 = 1 << 5;
+const KNOWN_SAMPLING: u64 = 1 << 6;
+const LEFT_OUT: u64 = 1 << 7;
+const RETRIES: u64 = 1 << 8;
 
 /// The section; no byte where of no flow the calls are known, so that buckets of before they were stay what they are.
 pub(super) fn write(flows: &FastMap<FlowKey, FlowStats>, ranks: &Ranks) -> Vec<u8> {
@@ -60,10 +60,10 @@ fn write_call(out: &mut Writer, call: &FlowCall) {
     let errors = [call.caller_errors, call.callee_errors, call.either_errors];
     let is_written = [
         (REQUESTS, call.requests != calls),
-        (ADJUSTED, call.adjusted != unweighted(calls)),
         (ERRORS, errors != [0; 3]),
-        (FIRST_ATTEMPTS, call.first_attempts != calls),
-        (UNKNOWN_SAMPLING, call.unknown_sampling != calls),
+        (KNOWN_SAMPLING, call.known_sampling > 0),
+        (LEFT_OUT, call.left_out > 0),
+        (RETRIES, call.retries > 0),
     ];
     let evidence = (0..).zip(call.evidence).filter(|(_, count)| *count > 0);
     let bits = evidence.clone().map(|(kind, _)| 1 << kind);
@@ -74,23 +74,18 @@ fn write_call(out: &mut Writer, call: &FlowCall) {
     if bits & REQUESTS != 0 {
         out.number(call.requests);
     }
-    if bits & ADJUSTED != 0 {
-        out.wide(call.adjusted);
-    }
     if bits & ERRORS != 0 {
         errors.into_iter().for_each(|count| out.number(count));
     }
-    if bits & FIRST_ATTEMPTS != 0 {
-        out.number(call.first_attempts);
+    if bits & KNOWN_SAMPLING != 0 {
+        out.number(call.known_sampling);
     }
-    if bits & UNKNOWN_SAMPLING != 0 {
-        out.number(call.unknown_sampling);
+    if bits & LEFT_OUT != 0 {
+        out.wide(call.left_out);
     }
-}
-
-/// The weight of so many calls of which nothing was left out.
-fn unweighted(calls: u64) -> u128 {
-    u128::from(calls) * u128::from(WEIGHT_ONE)
+    if bits & RETRIES != 0 {
+        out.number(call.retries);
+    }
 }
 
 /// Adds the calls of a section to the flows that they are of and that are wanted.
@@ -135,22 +130,27 @@ fn add_list<K: Ord + Hash>(
 
 fn read_call(input: &mut Reader<'_>) -> Result<FlowCall, Damage> {
     let bits = input.number()?;
-    if bits >= UNKNOWN_SAMPLING << 1 {
+    if bits >= RETRIES << 1 {
         return Err(Damage::Malformed("a call says what no version knows"));
     }
     let mut call = FlowCall::default();
     for (_, count) in call.evidence.iter_mut().enumerate().filter(|(kind, _)| bits & (1 << kind) != 0) {
         *count = input.number()?;
     }
-    let calls = call.calls();
-    call.requests = if bits & REQUESTS != 0 { input.number()? } else { calls };
-    call.adjusted = if bits & ADJUSTED != 0 { input.wide()? } else { unweighted(calls) };
+    call.requests = if bits & REQUESTS != 0 { input.number()? } else { call.calls() };
     if bits & ERRORS != 0 {
         for count in [&mut call.caller_errors, &mut call.callee_errors, &mut call.either_errors] {
             *count = input.number()?;
         }
     }
-    call.first_attempts = if bits & FIRST_ATTEMPTS != 0 { input.number()? } else { calls };
-    call.unknown_sampling = if bits & UNKNOWN_SAMPLING != 0 { input.number()? } else { calls };
+    if bits & KNOWN_SAMPLING != 0 {
+        call.known_sampling = input.number()?;
+    }
+    if bits & LEFT_OUT != 0 {
+        call.left_out = input.wide()?;
+    }
+    if bits & RETRIES != 0 {
+        call.retries = input.number()?;
+    }
     Ok(call)
 }

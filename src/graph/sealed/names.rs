@@ -1,6 +1,6 @@
 //! The tables at the head of a sealed bucket: its strings, sorted, and its nodes, by their strings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Damage;
@@ -81,8 +81,8 @@ fn symbols_of(node: &Node) -> [Symbol; 4] {
     [node.environment, node.namespace, node.name, node.operation]
 }
 
-fn node_ids(bucket: &Bucket, folded: &Folded<'_>) -> BTreeSet<NodeId> {
-    let mut ids: BTreeSet<NodeId> = BTreeSet::new();
+fn node_ids(bucket: &Bucket, folded: &Folded<'_>) -> HashSet<NodeId, foldhash::fast::RandomState> {
+    let mut ids: HashSet<NodeId, foldhash::fast::RandomState> = HashSet::default();
     ids.extend(folded.edges.keys().flat_map(|key| [key.caller, key.callee]));
     ids.extend(folded.joined.keys().flat_map(|key| key.nodes()));
     ids.extend(bucket.nodes.keys());
