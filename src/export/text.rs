@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::completeness::heading;
 use super::document::{
-    CompletenessDocument, EdgeDocument, FlowDocument, FlowsDocument, GraphDocument, NodeDocument,
-    RangeDocument,
+    CompletenessDocument, EdgeDocument, FlowDocument, FlowsDocument, GraphDocument, LatencyDocument,
+    NodeDocument, RangeDocument,
 };
 use super::name::{clip, visible};
 use super::number;
@@ -118,7 +118,12 @@ impl<'a> Page<'a> {
         edges.truncate(self.shown(edges.len()));
         let mut columns = vec![Column::name("caller"), Column::name("callee"), Column::name("protocol")];
         columns.extend(["calls", "rate", "errors"].map(Column::number));
-        columns.extend([Column::spare("p50"), Column::number("p95"), Column::spare("p99")]);
+        // Of one flow's calls no latencies are known, but how many of its requests made them.
+        let is_of_flow = edges.iter().any(|edge| edge.requests.is_some());
+        match is_of_flow {
+            true => columns.push(Column::number("requests")),
+            false => columns.extend([Column::spare("p50"), Column::number("p95"), Column::spare("p99")]),
+        }
         let has_via = edges.iter().any(|edge| !edge.via.is_empty() || !edge.joined);
         if has_via {
             columns.push(Column::name("via"));
@@ -128,6 +133,10 @@ impl<'a> Page<'a> {
             .iter()
             .map(|edge| {
                 let mut row = edge_row(edge, names, seconds);
+                match is_of_flow {
+                    true => row.push(value_cell(edge.requests.map(number::count))),
+                    false => row.extend(latency_cells(edge.seen_latency())),
+                }
                 row.extend(has_via.then(|| Cell::from(via(edge))));
                 row
             })
@@ -187,7 +196,6 @@ impl<'a> Page<'a> {
 fn edge_row(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Option<f64>) -> Vec<Cell> {
     let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| visible(id).into_owned());
     let waiting = if edge.is_async { " async" } else { "" };
-    let latency = edge.seen_latency();
     vec![
         Cell::from(name(&edge.caller)),
         Cell::from(name(&edge.callee)),
@@ -195,22 +203,24 @@ fn edge_row(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Option<
         Cell::from(number::count(edge.calls)),
         value_cell(number::seen_rate(edge.calls, edge.calls_adjusted, seconds)),
         error_cell(edge.errors.either, edge.calls),
-        value_cell(latency.p50.map(number::millis)),
-        value_cell(latency.p95.map(number::millis)),
-        value_cell(latency.p99.map(number::millis)),
     ]
 }
 
+fn latency_cells(latency: &LatencyDocument) -> [Cell; 3] {
+    [latency.p50, latency.p95, latency.p99].map(|millis| value_cell(millis.map(number::millis)))
+}
+
 fn flow_row(flow: &FlowDocument, seconds: Option<f64>) -> Vec<Cell> {
+    let [p50, p95, p99] = latency_cells(&flow.latency_ms);
     vec![
         Cell::from(visible(&flow.name).into_owned()),
         Cell::from(visible(&flow.service).into_owned()),
         Cell::from(number::count(flow.requests)),
         value_cell(number::seen_rate(flow.requests, flow.requests_adjusted, seconds)),
         error_cell(flow.errors, flow.requests),
-        value_cell(flow.latency_ms.p50.map(number::millis)),
-        value_cell(flow.latency_ms.p95.map(number::millis)),
-        value_cell(flow.latency_ms.p99.map(number::millis)),
+        p50,
+        p95,
+        p99,
         Cell::from(number::count(flow.touches.len() as u64)),
     ]
 }

@@ -48,8 +48,10 @@ fn small_graphs_are_written_as_agreed() {
 fn the_graph_of_one_flow_says_so_in_every_format() {
     let mut graph = shop();
     graph.filter.insert("flow".into(), "GET /cart".into());
+    graph.edges.iter_mut().for_each(|edge| edge.requests = Some(4_321));
     let text = to_text(&graph, &TextOptions::default());
     assert!(text.starts_with("service graph of the calls of GET /cart, "), "{text}");
+    assert!(text.contains("requests") && text.contains("4,321") && !text.contains("p95"), "{text}");
     let svg = crate::export::svg::to_svg(&graph, &Default::default());
     assert!(svg.contains(">Services: the calls of GET /cart<"), "{svg}");
     let dot = crate::export::dot::to_dot(&graph, &Default::default());
