@@ -69,6 +69,8 @@ pub struct Visit {
     pub is_error: bool,
     /// Duration, nanoseconds.
     pub duration_ns: u64,
+    /// True where a call of the trace led to it; a root's, and what is called by its own service, is not.
+    pub is_called: bool,
 }
 
 /// A request of a flow: a true root.
@@ -90,6 +92,19 @@ pub struct FlowRequest {
     pub touches: Vec<NodeId>,
     /// What it waited for; `None` where too much of the trace is missing to tell.
     pub path: Option<CallPath>,
+    /// What of the trace is its own, where the trace has several roots; `None` for all of it.
+    pub share: Option<Box<Share>>,
+}
+
+/// What of a trace belongs to one of its roots: positions in the lists of its [`Facts`], ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// In [`Facts::calls`].
+    pub calls: Vec<u32>,
+    /// In [`Facts::joined`].
+    pub joined: Vec<u32>,
+    /// In [`Facts::visits`].
+    pub visits: Vec<u32>,
 }
 
 /// A request's critical path by calling context (ALGORITHMS 2).
@@ -177,6 +192,21 @@ impl Facts {
     /// Most spans, with their links, of a trace that a flow may keep: a minute must not grow by one request.
     pub const MAX_KEPT_SPANS: usize = 1_000;
 
+    /// The calls that a request of these facts made.
+    pub fn calls_of<'a>(&'a self, request: &'a FlowRequest) -> impl Iterator<Item = &'a Call> {
+        own(&self.calls, request.share.as_deref().map(|share| &share.calls))
+    }
+
+    /// The pairs that its messages joined.
+    pub fn joined_of<'a>(&'a self, request: &'a FlowRequest) -> impl Iterator<Item = &'a Joined> {
+        own(&self.joined, request.share.as_deref().map(|share| &share.joined))
+    }
+
+    /// What was done for it.
+    pub fn visits_of<'a>(&'a self, request: &'a FlowRequest) -> impl Iterator<Item = &'a Visit> {
+        own(&self.visits, request.share.as_deref().map(|share| &share.visits))
+    }
+
     /// Gives them their spans, of which [`Facts::spans`] may have been taken before.
     pub fn give_spans(&mut self, spans: Vec<Span>) {
         if Facts::may_keep(&self.flows, &spans) {
@@ -191,4 +221,10 @@ impl Facts {
             && flows.iter().any(|request| request.path.is_some())
             && spans.iter().map(|span| 1 + links(span)).sum::<usize>() <= Facts::MAX_KEPT_SPANS
     }
+}
+
+/// All of them, or those at some positions.
+fn own<'a, T>(all: &'a [T], positions: Option<&'a Vec<u32>>) -> impl Iterator<Item = &'a T> {
+    let whole = if positions.is_none() { all } else { &[] };
+    whole.iter().chain(positions.into_iter().flatten().map(|at| &all[*at as usize]))
 }

@@ -8,7 +8,7 @@
 //! Words after the times: `!err`, `!resend`, `remote`, `local`, `orphan`, `#name` (to be linked or shared),
 //! `id=#name` (bear that id), `links=#a,#b`, `foreign=N` (links into other traces), `op=send|create|receive|process|settle`,
 //! `db=NAME`, `msg=NAME`, `ext=HOST`, `svc=NAME` (peers), `th=HEX` (sampling; `TH=HEX` of the whole trace), `env=NAME`,
-//! `host=NAME` (its clock), `certain` (its name says what was asked for).
+//! `ns=NAME`, `host=NAME` (its clock), `certain` (its name says what was asked for).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,6 +122,11 @@ fn apply(symbols: &Symbols, span: &mut Span, word: &str) {
         "env" => {
             let mut resource = symbols.resources.get(span.resource.0);
             resource.environment = symbols.intern(value);
+            span.resource = ResourceId(symbols.resources.intern(resource));
+        }
+        "ns" => {
+            let mut resource = symbols.resources.get(span.resource.0);
+            resource.namespace = symbols.intern(value);
             span.resource = ResourceId(symbols.resources.intern(resource));
         }
         "host" => {

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::critical_path::CallPaths;
 use super::facts::FlowRequest;
-use super::link::{Seen, duration_ns};
+use super::link::{Seen, SeenJoined, duration_ns};
 use super::names::Names;
+use super::share::shares;
 use super::tree::{Parent, SpanIdx, TraceTree};
 use crate::config::Refine;
 use crate::model::{NodeId, Symbol};
@@ -28,6 +29,7 @@ pub struct FlowRules {
 pub(super) fn requests(
     tree: &TraceTree,
     seen: &[Seen],
+    joined: &[SeenJoined],
     mut paths: Option<CallPaths<'_>>,
     rules: &FlowRules,
     names: &mut Names,
@@ -39,6 +41,7 @@ pub(super) fn requests(
         1 => Vec::new(),
         _ => tree.tops(),
     };
+    let mut shares = shares(tree, &root_of, seen, joined, names);
     let belongs = |idx: SpanIdx, root: SpanIdx| root_of.is_empty() || root_of[idx] == root;
     let mut requests = Vec::with_capacity(roots.len());
     for root in roots {
@@ -69,6 +72,7 @@ pub(super) fn requests(
             sampling: span.sampling,
             touches,
             path: paths.as_mut().map(|paths| paths.of_root(root, names)),
+            share: (!root_of.is_empty()).then(|| Box::new(shares.remove(&root).unwrap_or_default())),
         });
     }
     requests

@@ -32,6 +32,14 @@ pub(super) struct Seen {
     pub calling_span: Option<SpanIdx>,
 }
 
+/// A producer and a consumer with the place in the tree that the message was sent from.
+pub(super) struct SeenJoined {
+    /// The pair.
+    pub joined: Joined,
+    /// Unit of the producer.
+    pub caller_unit: SpanIdx,
+}
+
 /// Finds the calls of one trace.
 pub(super) struct Linker<'a> {
     pub tree: &'a TraceTree,
@@ -39,7 +47,7 @@ pub(super) struct Linker<'a> {
     /// Show calls of a service to itself (LINK-SELF).
     pub self_calls: bool,
     pub seen: Vec<Seen>,
-    pub joined: Vec<Joined>,
+    pub joined: Vec<SeenJoined>,
     pub tallies: Vec<(NodeId, Tally)>,
     /// Asking spans that were answered, or that wrap one that was.
     is_covered: Vec<bool>,

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::facts::{Call, Evidence, Joined};
-use super::link::{Linker, Role, Seen, duration_ns, new_call};
+use super::link::{Linker, Role, Seen, SeenJoined, duration_ns, new_call};
 use super::tree::{Hop, SpanIdx};
 use crate::model::{FastMap, MessagingOperation, NodeId, NodeKind, PeerId, Protocol};
 
@@ -182,7 +182,8 @@ impl<'l, 'a> Messages<'l, 'a> {
         *best = producer.evidence.min(*best);
         if self.is_shown(producer.idx, idx) {
             let call = Call { caller: producer_node, callee: consumer, ..call };
-            self.linker.joined.push(Joined { call, sent_to, taken_from });
+            let joined = Joined { call, sent_to, taken_from };
+            self.linker.joined.push(SeenJoined { joined, caller_unit: self.linker.tree.units[producer.idx] });
         }
     }
 

@@ -13,6 +13,7 @@ mod link;
 mod messaging;
 mod names;
 mod retry;
+mod share;
 mod tree;
 
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub(crate) mod fixture;
 mod tests;
 
 pub use critical_path::{CriticalPath, Flag, Leg, Section, SectionKind};
-pub use facts::{Call, CallPath, Evidence, Facts, FlowRequest, Joined, PathPlace, Tally, Visit};
+pub use facts::{Call, CallPath, Evidence, Facts, FlowRequest, Joined, PathPlace, Share, Tally, Visit};
 pub use flow::{FlowRules, is_generic};
 
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::model::{Minute, Span, Symbols, TraceId, UnixNanos};
 use critical_path::{CallPaths, Scratch};
-use link::Linker;
+use link::{Linker, Seen};
 use messaging::Messages;
 use names::Names;
 use tree::{Parent, TraceTree};
@@ -89,7 +90,7 @@ impl Analyzer {
                 let is_profiled = !scope.is_cut && critical_path::is_profiled(&tree);
                 let (names, scratch) = (&mut self.names, &mut self.paths);
                 let paths = is_profiled.then(|| CallPaths::new(&tree, &seen, &repetitions, names, scratch));
-                flow::requests(&tree, &seen, paths, &self.flow_rules, &mut self.names)
+                flow::requests(&tree, &seen, &joined, paths, &self.flow_rules, &mut self.names)
             }
         };
         // LINK-LATE: what came after its trace's session counts for edges only.
@@ -107,9 +108,9 @@ impl Analyzer {
             is_clamped: at != start,
             duplicates: tree.duplicates,
             is_cut: scope.is_cut,
+            visits: self.visits(&tree, &seen),
             calls: seen.into_iter().map(|seen| seen.call).collect(),
-            joined,
-            visits: self.visits(&tree),
+            joined: joined.into_iter().map(|seen| seen.joined).collect(),
             spans: if Facts::may_keep(&flows, &tree.spans) { tree.spans } else { Vec::new() },
             flows,
             tallies,
@@ -144,7 +145,9 @@ impl Analyzer {
         linker
     }
 
-    fn visits(&mut self, tree: &TraceTree) -> Vec<Visit> {
+    fn visits(&mut self, tree: &TraceTree, seen: &[Seen]) -> Vec<Visit> {
+        let mut is_called = vec![false; tree.spans.len()];
+        seen.iter().filter_map(|seen| seen.callee_unit).for_each(|unit| is_called[unit] = true);
         let mut visits = Vec::new();
         for (idx, span) in tree.spans.iter().enumerate() {
             if !tree.is_local_root(idx) || self.names.service_of(span.resource).is_none() {
@@ -155,6 +158,7 @@ impl Analyzer {
                 version: self.names.resource(span.resource).version,
                 is_error: span.is_error,
                 duration_ns: link::duration_ns(span),
+                is_called: is_called[idx],
             });
         }
         visits

@@ -62,8 +62,8 @@ pub(super) struct GraphParams {
     /// What a node stands for.
     #[param(example = "service", default = "service", pattern = "^(operation|service|namespace)$")]
     level: Option<String>,
-    /// Only calls between what the requests of this flow touch, whoever made them, with its critical path marked: its
-    /// id, or its name where only one flow has it.
+    /// Only the calls that the requests of this flow made, with their own numbers (latencies are not known by flow), and
+    /// its critical path marked: its id, or its name where only one flow has it.
     #[param(example = "checkout")]
     flow: Option<String>,
     /// Only what lies around the nodes with this name or id.

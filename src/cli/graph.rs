@@ -44,8 +44,8 @@ struct Filters {
     /// operation, service or namespace.
     #[arg(long)]
     level: Option<String>,
-    /// Only calls between what the requests of this flow touch, whoever made them, with its critical path marked: its
-    /// id, or a name that only one has.
+    /// Only the calls that the requests of this flow made, with their own numbers, and its critical path marked: its id,
+    /// or a name that only one has.
     #[arg(long)]
     flow: Option<String>,
     /// Only what lies around the nodes of this name or id.

@@ -232,6 +232,9 @@ sections! {
         /// Whole traces of one flow that are kept per minute, to be opened.
         /// 8 show how requests differ; a span takes some 25 bytes of a minute, so 100 flows of 30 spans take 0.6 MB.
         facts max_traces: usize = 8, between(0, 128);
+        /// Distinct calls of the requests of one flow that are kept per minute; 0 keeps none. The rest is counted.
+        /// A flow usually has some dozens; 1,024 bound what one that calls everything can cost.
+        facts max_calls: usize = 1_024, between(0, 100_000);
     }
 
     /// What counts as a critical path that flows share.

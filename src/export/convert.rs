@@ -165,6 +165,11 @@ fn on_path(numbers: &Option<OnPath>, is_marked: bool) -> Option<OnPathDocument> 
     })
 }
 
+/// An instant that is known.
+fn instant(at: UnixNanos) -> Option<String> {
+    (at > 0).then(|| rfc3339(at))
+}
+
 fn edge(caller: &NodeEntry, callee: &NodeEntry, entry: &EdgeEntry) -> EdgeDocument {
     let stats = &entry.stats;
     EdgeDocument {
@@ -174,6 +179,7 @@ fn edge(caller: &NodeEntry, callee: &NodeEntry, entry: &EdgeEntry) -> EdgeDocume
         is_async: entry.is_async,
         calls: stats.calls,
         calls_adjusted: unweighted(stats.adjusted),
+        requests: entry.requests,
         errors: ErrorsDocument {
             caller: stats.caller_errors,
             callee: stats.callee_errors,
@@ -191,8 +197,8 @@ fn edge(caller: &NodeEntry, callee: &NodeEntry, entry: &EdgeEntry) -> EdgeDocume
         },
         tail_calls: stats.tail,
         unknown_sampling_calls: stats.unknown_sampling,
-        first_seen: rfc3339(stats.first_seen),
-        last_seen: rfc3339(stats.last_seen),
+        first_seen: instant(stats.first_seen),
+        last_seen: instant(stats.last_seen),
         exemplars: exemplars(&stats.exemplars),
         via: entry.via.iter().map(|name| name.to_string()).collect(),
         joined: entry.is_joined,

@@ -94,7 +94,7 @@ pub struct NodeDocument {
     /// Operation, at operation level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
-    /// Requests the node worked on; of inferred nodes the calls it got.
+    /// Requests the node worked on; of inferred nodes, and with the filter `flow`, the calls it got, and what began at it.
     pub requests: u64,
     /// Of these, failed ones.
     pub errors: u64,
@@ -137,13 +137,17 @@ pub struct EdgeDocument {
     /// True where the caller does not wait.
     #[serde(rename = "async")]
     pub is_async: bool,
-    /// Calls seen.
+    /// Calls seen; with the filter `flow` those that its requests made, as all numbers of the edge but `critical`.
     pub calls: u64,
     /// Calls after correction for sampling.
     pub calls_adjusted: f64,
+    /// With the filter `flow`: its requests that made the calls; where calls of several operations are one edge, at most
+    /// so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<u64>,
     /// Failed calls by who saw it.
     pub errors: ErrorsDocument,
-    /// Latency as the caller sees it, milliseconds.
+    /// Latency as the caller sees it, milliseconds; with the filter `flow` without values, as the next two.
     pub latency_ms: LatencyDocument,
     /// Latency as the callee sees it, milliseconds.
     pub callee_latency_ms: LatencyDocument,
@@ -157,11 +161,13 @@ pub struct EdgeDocument {
     pub tail_calls: u64,
     /// Calls whose spans do not say how they were sampled.
     pub unknown_sampling_calls: u64,
-    /// First call's start (RFC 3339).
-    pub first_seen: String,
-    /// Last call's start (RFC 3339).
-    pub last_seen: String,
-    /// Some trace ids, 32 hex digits each, sorted.
+    /// First call's start (RFC 3339); absent without calls, and with the filter `flow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<String>,
+    /// Last call's start (RFC 3339); absent where `first_seen` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+    /// Some trace ids, 32 hex digits each, sorted; none with the filter `flow`: the flow itself has some.
     pub exemplars: Vec<String>,
     /// In a collapsed view: the destinations between caller and callee, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

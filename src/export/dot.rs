@@ -16,7 +16,7 @@ use graphviz_rust::printer::{DotPrinter, PrinterContext};
 use self::quote::Quoted;
 use super::completeness::{concerns, range_words};
 use super::document::{GraphDocument, NodeDocument};
-use super::words::{Clusters, cluster_words, node_facts, node_label, size_words};
+use super::words::{Clusters, cluster_words, flow_words, node_facts, node_label, size_words};
 
 /// Above so many edges labels hide more than they say, and dot becomes slow.
 const MOST_LABELLED_EDGES: usize = 60;
@@ -73,7 +73,8 @@ pub fn to_dot(graph: &GraphDocument, options: &DotOptions) -> String {
 }
 
 fn caption(graph: &GraphDocument) -> Vec<String> {
-    let mut lines = vec![format!("{} · {}", range_words(&graph.range), size_words(graph))];
+    let mut lines: Vec<String> = flow_words(graph).into_iter().collect();
+    lines.push(format!("{} · {}", range_words(&graph.range), size_words(graph)));
     lines.extend(concerns(&graph.completeness));
     if !graph.edges.is_empty() {
         lines.push(look::LEGEND.to_owned());

@@ -111,6 +111,7 @@ pub(super) fn edge(
         is_async: false,
         calls,
         calls_adjusted: calls as f64,
+        requests: None,
         errors: ErrorsDocument { caller: errors, callee: errors / 2, either: errors },
         latency_ms: latency,
         callee_latency_ms: LatencyDocument::default(),
@@ -119,8 +120,8 @@ pub(super) fn edge(
         evidence: EvidenceDocument { paired: calls, ..Default::default() },
         tail_calls: 0,
         unknown_sampling_calls: 0,
-        first_seen: "2024-12-11T10:00:00.120Z".into(),
-        last_seen: "2024-12-11T10:14:59.870Z".into(),
+        first_seen: Some("2024-12-11T10:00:00.120Z".into()),
+        last_seen: Some("2024-12-11T10:14:59.870Z".into()),
         exemplars: vec!["0af7651916cd43dd8448eb211c80319c".into()],
         via: Vec::new(),
         joined: true,
@@ -281,15 +282,17 @@ fn any_node() -> impl Strategy<Value = NodeDocument> {
 fn any_edge(nodes: Vec<NodeDocument>) -> impl Strategy<Value = EdgeDocument> {
     let end = prop::sample::select(nodes);
     let latencies = (any_latency(), any_latency(), any_latency());
-    let rest = (any_quantity(), any::<bool>(), any::<bool>(), vec(any_name(), 0..3));
+    let rest = (any_quantity(), any::<bool>(), any::<bool>(), any::<bool>(), vec(any_name(), 0..3));
     (end.clone(), end, any_name(), any::<[u64; 10]>(), latencies, rest).prop_map(
         |(caller, callee, protocol, counts, (latency_ms, callee_latency_ms, gap_ms), rest)| {
             let [calls, by_caller, by_callee, either, paired, parent_child, link, inferred, tail, unknown] =
                 counts;
-            let (quantity, is_async, joined, via) = rest;
+            let (quantity, is_async, joined, is_of_flow, via) = rest;
             EdgeDocument {
                 is_async,
                 calls_adjusted: quantity,
+                requests: is_of_flow.then_some(by_caller),
+                first_seen: (!is_of_flow).then_some("2024-12-11T10:00:00.120Z".into()),
                 errors: ErrorsDocument { caller: by_caller, callee: by_callee, either },
                 latency_ms,
                 callee_latency_ms,

@@ -58,6 +58,9 @@ fn push_edge(json: &mut Vec<u8>, edge: &EdgeDocument) {
     push(json, r#","async":"#, &edge.is_async);
     push(json, r#","calls":"#, &edge.calls);
     push(json, r#","calls_adjusted":"#, &edge.calls_adjusted);
+    if let Some(requests) = &edge.requests {
+        push(json, r#","requests":"#, requests);
+    }
     push_errors(json, &edge.errors);
     push_latency(json, r#","latency_ms":"#, &edge.latency_ms);
     push_latency(json, r#","callee_latency_ms":"#, &edge.callee_latency_ms);
@@ -66,8 +69,11 @@ fn push_edge(json: &mut Vec<u8>, edge: &EdgeDocument) {
     push_evidence(json, &edge.evidence);
     push(json, r#","tail_calls":"#, &edge.tail_calls);
     push(json, r#","unknown_sampling_calls":"#, &edge.unknown_sampling_calls);
-    push(json, r#","first_seen":"#, &edge.first_seen);
-    push(json, r#","last_seen":"#, &edge.last_seen);
+    for (field, instant) in [(r#","first_seen":"#, &edge.first_seen), (r#","last_seen":"#, &edge.last_seen)] {
+        if let Some(instant) = instant {
+            push(json, field, instant);
+        }
+    }
     push(json, r#","exemplars":"#, &edge.exemplars);
     if !edge.via.is_empty() {
         push(json, r#","via":"#, &edge.via);

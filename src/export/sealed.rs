@@ -3,7 +3,10 @@
 //! Names are sorted as in the file, so equal buckets give equal bytes. Integers above 2^53 are strings; instants and
 //! sums of nanoseconds always are.
 
+mod calls;
 mod document;
+#[cfg(test)]
+mod tests;
 
 use document::*;
 
@@ -147,6 +150,7 @@ impl Names<'_> {
             exemplars: exemplars(&stats.exemplars),
             paths: (stats.paths.requests > 0).then(|| self.paths(&stats.paths)),
             traces: self.traces(&stats.traces),
+            calls: (stats.calls.requests > 0).then(|| self.flow_calls(&stats.calls)),
         };
         let mut flows: Vec<FlowDocument> = bucket.flows.iter().map(flow).collect();
         flows.sort_by(|a, b| (&a.service, &a.name).cmp(&(&b.service, &b.name)));
@@ -248,7 +252,6 @@ fn totals(totals: &Totals) -> TotalsDocument {
 }
 
 fn edge_stats(stats: &EdgeStats) -> EdgeStatsDocument {
-    let seen_as = |evidence| Count(stats.seen_as(evidence));
     EdgeStatsDocument {
         calls: Count(stats.calls),
         adjusted_65536ths: stats.adjusted.to_string(),
@@ -258,18 +261,23 @@ fn edge_stats(stats: &EdgeStats) -> EdgeStatsDocument {
         either_errors: Count(stats.either_errors),
         first_attempts: Count(stats.first_attempts),
         tail: Count(stats.tail),
-        evidence: EvidenceDocument {
-            paired: seen_as(Evidence::Paired),
-            parent_child: seen_as(Evidence::ParentChild),
-            link: seen_as(Evidence::Link),
-            inferred: seen_as(Evidence::Inferred),
-        },
+        evidence: evidence(&stats.evidence),
         first_seen_unix_nanos: stats.first_seen.to_string(),
         last_seen_unix_nanos: stats.last_seen.to_string(),
         caller_latency: histogram(&stats.caller_latency),
         callee_latency: histogram(&stats.callee_latency),
         gap: histogram(&stats.gap),
         exemplars: exemplars(&stats.exemplars),
+    }
+}
+
+fn evidence(calls: &[u64; 4]) -> EvidenceDocument {
+    let seen_as = |evidence: Evidence| Count(calls[evidence as usize]);
+    EvidenceDocument {
+        paired: seen_as(Evidence::Paired),
+        parent_child: seen_as(Evidence::ParentChild),
+        link: seen_as(Evidence::Link),
+        inferred: seen_as(Evidence::Inferred),
     }
 }
 
@@ -320,122 +328,5 @@ fn position(name: &str, at: &Position) -> PositionDocument {
         newest_unix_ms: at.newest,
         doubtful_to_unix_ms: at.doubtful_to,
         shed: ShedDocument { second: at.shed.second, spans: Count(at.shed.spans), kept: at.shed.kept },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::export::fixture::assert_golden;
-    use crate::graph::LiveGraph;
-    use crate::graph::fixture::{Row, facts};
-    use crate::graph::sealed::{Attachments, BucketKey, Marks, Positions, Width, encode};
-    use crate::lane::{GapCause, Inputs, ShedState};
-    use crate::model::Minute;
-
-    /// Buckets of format 1 that were written once, and have to be readable for ever: one of before there were paths,
-    /// one with them, and one that keeps traces too; each with its number of optional sections.
-    const VERSION_1: [(&str, usize); 3] = [("bucket-v1", 0), ("bucket-v1-paths", 1), ("bucket-v1-traces", 2)];
-
-    fn file(name: &str) -> Vec<u8> {
-        let path = format!("{}/tests/golden/{name}.bucket", env!("CARGO_MANIFEST_DIR"));
-        std::fs::read(path).unwrap()
-    }
-
-    /// The contents of those files: something in every section.
-    fn version_1(optional: usize) -> Vec<u8> {
-        let symbols = Symbols::new(1_000);
-        let minute = Minute(29_933_401);
-        let live = LiveGraph::new(symbols.clone(), &Config::default());
-        live.add_lane(0, 0);
-        let mut writer = live.writer();
-        for n in 0..20u32 {
-            let row = Row {
-                minute: minute.0,
-                lane: 0,
-                caller: (1 + n % 2, n % 3),
-                callee: (3, 1 + n % 2),
-                nanos: 700 + u64::from(n) * u64::from(n) * 997_331,
-                is_error: n % 5 == 0,
-                trace: u128::from(n) << 64 | 7,
-            };
-            let mut facts = facts(&symbols, &row);
-            facts.flows.iter_mut().filter(|_| optional == 0).for_each(|flow| flow.path = None);
-            facts.spans.retain(|_| optional == 2);
-            writer.record(0, &facts);
-        }
-        writer.finish(0, 0, minute);
-        let bucket = live.finals()[&(0, minute)].clone();
-        let key = BucketKey { lane: Arc::from("otlp_spans/12"), width: Width::Minute, start: minute };
-        let header = Header { algorithm: 1, config: 0xfeed_c0de_0123_4567, key, marks: Marks::GAP };
-        let mut counts = InputCounts {
-            first_offset: 9_007_199_254_740_993,
-            last_offset: 9_007_199_254_741_012,
-            records: 20,
-            bytes: 4_711,
-            behind: 2,
-            refuted_jumps: 1,
-            ..InputCounts::default()
-        };
-        counts.dropped[Reason::Malformed as usize] = 3;
-        counts.dropped[Reason::Duplicate as usize] = 1;
-        let until = minute.end_millis() - 59_000;
-        let gap = |cause, since, offsets| Gap { input: "otlp_spans/12".into(), cause, since, until, offsets };
-        let position = Position {
-            offset: 9_007_199_254_740_900,
-            newest: Some(until),
-            shed: ShedState { second: until / 1_000, spans: 40, kept: Some(1 << 31) },
-            ..Position::default()
-        };
-        let shed = ShedState { second: -1, spans: 0, kept: None };
-        let idle = Position { shed, ..Position::default() };
-        let attached = Attachments {
-            members: 0,
-            positions: Positions {
-                look_back: 150_000,
-                inputs: [("otlp_spans/12".into(), position), ("otlp_spans/13".into(), idle)].into(),
-            },
-            counts: Inputs([(Arc::from("otlp_spans/12"), counts)].into()),
-            gaps: BTreeSet::from([
-                gap(GapCause::Start, None, 0),
-                gap(GapCause::Lost, Some(until - 5_000), 12),
-            ]),
-        };
-        encode(&header, &bucket, &attached, &Hashes::new(symbols))
-    }
-
-    #[test]
-    fn a_bucket_of_format_1_stays_readable_for_ever() {
-        for (name, optional) in VERSION_1 {
-            let bytes = file(name);
-            let frame = Frame::open(&bytes).unwrap();
-            assert!(frame.is_digest_right());
-            let is_optional = |id| matches!(section_name(id), Some("paths" | "traces"));
-            assert_eq!(frame.sections().filter(|(id, _)| is_optional(*id)).count(), optional);
-            let json = to_json(&frame, true).unwrap();
-            assert_golden(&format!("tests/golden/{name}.json"), &format!("{json}\n"));
-            assert_eq!(to_json(&frame, false).unwrap().lines().count(), 1);
-        }
-    }
-
-    /// To be removed, with `version_1`, once the format has a second version.
-    #[test]
-    fn format_1_is_written_as_ever() {
-        for (name, optional) in VERSION_1 {
-            let bytes = version_1(optional);
-            assert_eq!(Frame::open(&bytes).unwrap().sealed_again().as_ref(), Ok(&bytes));
-            assert!(bytes == file(name), "{name}: the bytes of equal contents changed without a new version");
-        }
-    }
-
-    #[test]
-    fn numbers_that_json_would_round_are_strings() {
-        let json = |count| serde_json::to_string(&Count(count)).unwrap();
-        assert_eq!(json(1 << 53), "9007199254740992");
-        assert_eq!(json((1 << 53) + 1), "\"9007199254740993\"");
     }
 }

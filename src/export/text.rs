@@ -3,21 +3,24 @@
 //! First what was asked and how whole the answer is, then the edges (or flows), the busiest first.
 //! Names are escaped, lines have no trailing spaces, and no line is wider than the terminal.
 
+mod edges;
 mod markdown;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use edges::EdgeTable;
 pub use markdown::to_markdown;
 
 use super::completeness::heading;
 use super::document::{
-    CompletenessDocument, EdgeDocument, FlowDocument, FlowsDocument, GraphDocument, NodeDocument,
+    CompletenessDocument, FlowDocument, FlowsDocument, GraphDocument, LatencyDocument, NodeDocument,
     RangeDocument,
 };
 use super::name::{clip, visible, width};
 use super::number;
 use super::severity::{Severity, share};
 use super::table::{Cell, Column, render};
+use super::words::flow_words;
 
 /// How the text shall look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +37,9 @@ pub struct TextOptions {
 pub fn to_text(graph: &GraphDocument, options: &TextOptions) -> String {
     let mut page = Page::new(options);
     let counts = format!("{}, {}", plural(graph.nodes.len(), "node"), plural(graph.edges.len(), "edge"));
-    let level = visible(&graph.level);
-    page.header(&format!("{level} graph"), &counts, &graph.range, &graph.completeness);
+    let mut title = format!("{} graph", visible(&graph.level));
+    title.extend(flow_words(graph).map(|calls| format!(" of {calls}")));
+    page.header(&title, &counts, &graph.range, &graph.completeness);
     page.filter(&graph.filter);
     if graph.nodes.is_empty() {
         page.line("nothing was seen in this range");
@@ -138,26 +142,8 @@ impl<'a> Page<'a> {
         if graph.edges.is_empty() {
             return;
         }
-        let edges = busiest(graph, self.options.limit);
-        let [caller, callee, protocol, calls, rate, errors, p50, p95, p99] = EDGE_TITLES;
-        let mut columns: Vec<Column> =
-            [caller, callee].map(|title| Column::name(title).at_least(TELLING)).into();
-        columns.extend([Column::name(protocol), Column::number(calls), Column::spare(rate)]);
-        columns.extend([Column::number(errors), Column::spare(p50), Column::number(p95), Column::spare(p99)]);
-        let has_via = has_via(&edges);
-        if has_via {
-            columns.push(Column::name("via"));
-        }
-        let seconds = graph.range.seconds();
-        let rows: Vec<Vec<Cell>> = edges
-            .iter()
-            .map(|edge| {
-                let mut row = edge_row(edge, names, seconds);
-                row.extend(has_via.then(|| Cell::from(via(edge)).list()));
-                row
-            })
-            .collect();
-        self.table(&columns, &rows);
+        let table = EdgeTable::of(graph, names, self.options.limit);
+        self.table(&table.columns(), &table.rows());
         self.more(graph.edges.len(), "edge");
     }
 
@@ -206,25 +192,6 @@ impl<'a> Page<'a> {
     }
 }
 
-const EDGE_TITLES: [&str; 9] =
-    ["caller", "callee", "protocol", "calls", "rate", "errors", "p50", "p95", "p99"];
-/// Columns of a node's name that are worth more than a rate or a quantile: service and operation must show.
-const TELLING: usize = 24;
-/// Place of the errors among them.
-const ERRORS: usize = 5;
-
-/// At most so many edges, by calls descending and then by id.
-fn busiest(graph: &GraphDocument, limit: Option<usize>) -> Vec<&EdgeDocument> {
-    let mut edges: Vec<&EdgeDocument> = graph.edges.iter().collect();
-    edges.sort_by_key(|e| (std::cmp::Reverse(e.calls), &e.caller, &e.callee, &e.protocol, e.is_async));
-    edges.truncate(limit.unwrap_or(edges.len()));
-    edges
-}
-
-fn has_via(edges: &[&EdgeDocument]) -> bool {
-    edges.iter().any(|edge| !edge.via.is_empty() || !edge.joined)
-}
-
 /// Nodes without edges.
 fn lonely(graph: &GraphDocument) -> Vec<&NodeDocument> {
     let joined: HashSet<&str> =
@@ -232,53 +199,23 @@ fn lonely(graph: &GraphDocument) -> Vec<&NodeDocument> {
     graph.nodes.iter().filter(|n| !joined.contains(n.id.as_str())).collect()
 }
 
-fn edge_row(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Option<f64>) -> Vec<Cell> {
-    let mut row: Vec<Cell> = edge_cells(edge, names, seconds).map(Cell::from).into();
-    let errors = row.remove(ERRORS);
-    row.insert(ERRORS, errors.coloured(Severity::of(edge.errors.either, edge.calls)));
-    row
-}
-
-/// What a table says of an edge, under the titles of `EDGE_TITLES`.
-fn edge_cells(edge: &EdgeDocument, names: &HashMap<&str, String>, seconds: Option<f64>) -> [String; 9] {
-    let name = |id: &str| names.get(id).cloned().unwrap_or_else(|| visible(id).into_owned());
-    let waiting = if edge.is_async { " async" } else { "" };
-    let latency = edge.seen_latency();
-    let or_none = |value: Option<String>| value.unwrap_or_else(|| number::NONE.to_owned());
-    [
-        name(&edge.caller),
-        name(&edge.callee),
-        format!("{}{waiting}", visible(&edge.protocol)),
-        number::count(edge.calls),
-        or_none(number::seen_rate(edge.calls, edge.calls_adjusted, seconds, None)),
-        error_words(edge.errors.either, edge.calls),
-        or_none(latency.p50.map(number::millis)),
-        or_none(latency.p95.map(number::millis)),
-        or_none(latency.p99.map(number::millis)),
-    ]
+fn latency_cells(latency: &LatencyDocument) -> [Cell; 3] {
+    [latency.p50, latency.p95, latency.p99].map(|millis| value_cell(millis.map(number::millis)))
 }
 
 fn flow_row(flow: &FlowDocument, seconds: Option<f64>) -> Vec<Cell> {
+    let [p50, p95, p99] = latency_cells(&flow.latency_ms);
     vec![
         Cell::from(visible(&flow.name).into_owned()),
         Cell::from(visible(&flow.service).into_owned()),
         Cell::from(number::count(flow.requests)),
         value_cell(number::seen_rate(flow.requests, flow.requests_adjusted, seconds, None)),
         error_cell(flow.errors, flow.requests),
-        value_cell(flow.latency_ms.p50.map(number::millis)),
-        value_cell(flow.latency_ms.p95.map(number::millis)),
-        value_cell(flow.latency_ms.p99.map(number::millis)),
+        p50,
+        p95,
+        p99,
         Cell::from(number::count(flow.touches.len() as u64)),
     ]
-}
-
-fn via(edge: &EdgeDocument) -> String {
-    let through: Vec<_> = edge.via.iter().map(|destination| visible(destination)).collect();
-    let mut text = through.join(", ");
-    if !edge.joined {
-        text.push_str(if text.is_empty() { "(not joined)" } else { " (not joined)" });
-    }
-    text
 }
 
 fn error_cell(errors: u64, total: u64) -> Cell {

@@ -48,6 +48,11 @@ pub(super) fn size_words(graph: &GraphDocument) -> String {
     format!("{nodes} nodes, {edges} edges")
 }
 
+/// `the calls of GET /cart`, where one flow was asked for.
+pub(super) fn flow_words(graph: &GraphDocument) -> Option<String> {
+    graph.filter.get("flow").map(|flow| format!("the calls of {}", visible(flow)))
+}
+
 /// Id, versions, team and requests, a line each; what is not known is left out.
 pub(super) fn node_facts(node: &NodeDocument) -> Vec<String> {
     let mut lines = vec![node.id.clone()];

@@ -37,6 +37,8 @@ pub struct Caps {
     pub paths: usize,
     /// Whole traces of one flow.
     pub traces: usize,
+    /// Distinct calls of the requests of one flow.
+    pub calls: usize,
 }
 
 impl Caps {
@@ -50,6 +52,7 @@ impl Caps {
             refined_flows: config.flows.max_refined,
             paths: config.flows.max_paths,
             traces: config.flows.max_traces,
+            calls: config.flows.max_calls,
         }
     }
 
@@ -62,6 +65,7 @@ impl Caps {
         refined_flows: usize::MAX,
         paths: usize::MAX,
         traces: usize::MAX,
+        calls: usize::MAX,
     };
 }
 
@@ -157,6 +161,7 @@ impl Bucket {
         match self.flow(key, refines, sign, caps, hashes) {
             Some(stats) => {
                 stats.apply(sign, request, &touches, facts.trace);
+                stats.calls.apply(sign, request, facts, caps.calls, hashes);
                 if let Some(path) = &request.path {
                     stats.paths.apply(sign, path, caps.paths, hashes);
                     match sign {
@@ -241,7 +246,10 @@ impl Bucket {
         };
         let has_folding_nodes = self.places.is_folding();
         let is_folding = has_folding_nodes || self.refined_of.keys().any(|key| !is_kept(*key));
-        let merge = |sums: &mut FlowStats, stats: &FlowStats| sums.merge(stats, Caps::NONE.paths, hashes);
+        let merge = |sums: &mut FlowStats, stats: &FlowStats| {
+            sums.merge(stats, Caps::NONE.paths, hashes);
+            sums.calls.add_placed(&stats.calls, &|node| self.places.get(node));
+        };
         let mut flows = folded(&self.flows, is_folding, merge, |key| match is_kept(key) {
             true => key,
             false => FlowKey { name: Symbol::OTHER, ..key },

@@ -42,6 +42,11 @@ impl<K: Ord + Copy> BottomK<K> {
         self.0.contains(&(hash, key))
     }
 
+    /// True where nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The keys that are kept.
     pub fn iter(&self) -> impl Iterator<Item = K> {
         self.0.iter().map(|(_, key)| *key)

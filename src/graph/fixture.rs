@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::Bucket;
+use super::{Bucket, FlowStats};
 use crate::analyze::{Call, CallPath, Evidence, Facts, FlowRequest, Joined, PathPlace, Tally, Visit};
 use crate::model::{
     Links, Minute, Node, NodeId, NodeKind, Peer, PeerId, Protocol, Resource, ResourceId, Sampling, Span,
@@ -58,6 +58,7 @@ pub(crate) fn facts(symbols: &Symbols, row: &Row) -> Facts {
             version: symbols.intern("v1"),
             is_error: row.is_error,
             duration_ns: row.nanos,
+            is_called: row.trace.is_multiple_of(2),
         }],
         flows: vec![FlowRequest {
             root: caller,
@@ -68,6 +69,7 @@ pub(crate) fn facts(symbols: &Symbols, row: &Row) -> Facts {
             sampling: Sampling::UNKNOWN,
             touches: vec![node(symbols, row.caller.0, 0), node(symbols, row.callee.0, 0)],
             path: Some(path(symbols, row)),
+            share: None,
         }],
         tallies: vec![(node(symbols, row.caller.0, 0), tally)],
         calls: vec![call],
@@ -200,6 +202,13 @@ pub(crate) fn shown_without_spans(bucket: &Bucket) -> String {
         let paths = &stats.paths;
         let numbers = (paths.requests, paths.weight, paths.weight_squares, paths.duration, paths.tree());
         lines.push(format!("{key:?} {numbers:?}"));
+    }
+    for (key, FlowStats { calls, .. }) in &bucket.flows {
+        let others = (calls.calls.other, calls.joined.other, calls.arrivals.other);
+        lines.push(format!("{key:?} {} {others:?}", calls.requests));
+        lines.extend(calls.calls.known().map(|(call, sums)| format!("{key:?} {call:?} {sums:?}")));
+        lines.extend(calls.joined.known().map(|(pair, sums)| format!("{key:?} {pair:?} {sums:?}")));
+        lines.extend(calls.arrivals.known().map(|(node, sums)| format!("{key:?} {node:?} {sums:?}")));
     }
     for (key, stats) in &bucket.flows {
         let kept = stats.traces.sample().iter().map(|kept| (kept.trace, stats.traces.sample_weight(kept)));

@@ -131,7 +131,7 @@ impl LiveGraph {
         written.map(of_group).min().flatten().map(|through| Minute(through.0.saturating_add(1)))
     }
 
-    /// Adds all that is not sealed of the minutes from `from` to before `to`.
+    /// Adds all that is not sealed of the minutes from `from` to before `to`; calls only of the flows that are wanted.
     ///
     /// `finals` is [`LiveGraph::finals`]: whoever holds it while reading the sealed minutes sees every minute once.
     pub fn add_to(
@@ -141,14 +141,15 @@ impl LiveGraph {
         from: Minute,
         to: Minute,
         hashes: &mut Hashes,
+        is_wanted: &dyn Fn(&FlowKey) -> bool,
     ) {
         for (_, bucket_of_minute) in finals.iter().filter(|((_, minute), _)| (from..to).contains(minute)) {
-            bucket.add(bucket_of_minute, hashes);
+            bucket.add(bucket_of_minute, hashes, is_wanted);
         }
         for key in self.open_keys(from, to) {
             let Some(open) = self.open.get(&key) else { continue };
-            bucket.add(&open.settled, hashes);
-            bucket.add(&open.shown, hashes);
+            bucket.add(&open.settled, hashes, is_wanted);
+            bucket.add(&open.shown, hashes, is_wanted);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Adding buckets up: lanes of one minute under their caps, or minutes for an answer, where nothing is cut.
 
 use super::bucket::{Bucket, Caps};
+use super::flow_calls::FlowCalls;
 use super::hashes::Hashes;
 use super::stats::{EdgeKey, EdgeStats, FlowKey, FlowStats, JoinedKey, NodeStats, ServiceStats, Sign};
 use crate::model::{NodeId, Symbol};
@@ -21,12 +22,14 @@ impl Bucket {
         }
         for (key, stats) in &other.flows {
             self.merge_flow(*key, other.refined_of.get(key).copied(), stats, caps, hashes);
+            self.merge_flow_calls(key, &stats.calls, caps, hashes);
         }
         self.merge_rest(other, caps, hashes);
     }
 
-    /// Adds a bucket as it reads: nothing is cut, and what its caps fold is folded.
-    pub(super) fn add(&mut self, other: &Bucket, hashes: &mut Hashes) {
+    /// Adds a bucket as it reads: nothing is cut, and what its caps fold is folded. Of flows that are not wanted the
+    /// calls are left out.
+    pub(super) fn add(&mut self, other: &Bucket, hashes: &mut Hashes, is_wanted: &dyn Fn(&FlowKey) -> bool) {
         let folded = other.folded(hashes);
         for (key, stats) in folded.edges.iter() {
             self.merge_edge(*key, stats, &Caps::NONE, hashes);
@@ -36,6 +39,9 @@ impl Bucket {
         }
         for (key, stats) in folded.flows.iter() {
             self.merge_flow(*key, None, stats, &Caps::NONE, hashes);
+            if is_wanted(key) {
+                self.merge_flow_calls(key, &stats.calls, &Caps::NONE, hashes);
+            }
         }
         self.merge_rest(other, &Caps::NONE, hashes);
     }
@@ -115,6 +121,23 @@ impl Bucket {
             Sign::Plus.apply(sums.touches.entry(place).or_default(), count);
         }
         sums.touches.retain(|_, count| *count > 0);
+    }
+
+    /// Adds the calls of a flow, if it is among those that are kept.
+    pub(super) fn merge_flow_calls(
+        &mut self,
+        key: &FlowKey,
+        calls: &FlowCalls,
+        caps: &Caps,
+        hashes: &mut Hashes,
+    ) {
+        if caps.nodes < usize::MAX {
+            let nodes: Vec<NodeId> = calls.nodes().collect();
+            self.offer(&nodes, caps, hashes);
+        }
+        if let Some(flow) = self.flows.get_mut(key) {
+            flow.calls.merge(calls, caps.calls, hashes);
+        }
     }
 
     pub(super) fn merge_service(

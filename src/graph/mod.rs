@@ -6,6 +6,7 @@
 
 mod bucket;
 mod cap;
+mod flow_calls;
 mod hashes;
 mod histogram;
 mod live;
@@ -22,6 +23,7 @@ pub(crate) mod fixture;
 mod tests;
 
 pub use bucket::{Bucket, Caps};
+pub use flow_calls::{CallSums, FlowCall, FlowCalls};
 pub use hashes::Hashes;
 pub use histogram::Histogram;
 pub use live::{FinalMinutes, GroupId, LaneId, LaneWriter, LiveGraph, LiveSize};

@@ -4,6 +4,7 @@
 //! What cannot be taken back (extremes, exemplars) may then show a span of a trace that has changed since,
 //! in the live view only, and only until the trace is closed.
 
+use super::flow_calls::FlowCalls;
 use super::hashes::Hashes;
 use super::histogram::Histogram;
 use super::paths::FlowPaths;
@@ -273,6 +274,8 @@ pub struct FlowStats {
     pub paths: FlowPaths,
     /// Whole traces to open.
     pub traces: FlowTraces,
+    /// What its requests called.
+    pub calls: FlowCalls,
 }
 
 impl FlowStats {
@@ -289,7 +292,7 @@ impl FlowStats {
         }
     }
 
-    /// Adds the requests of another flow; of both together at most `max_paths` chains of calls are kept.
+    /// Adds the requests of another flow, but not their calls; of both together at most `max_paths` chains of calls are kept.
     pub(super) fn merge(&mut self, other: &FlowStats, max_paths: usize, hashes: &Hashes) {
         self.requests += other.requests;
         self.adjusted = self.adjusted.saturating_add(other.adjusted);

@@ -21,9 +21,17 @@ fn sum<'a>(symbols: &Arc<Symbols>, rows: impl Iterator<Item = &'a Row>, caps: &C
 }
 
 const FEW_NODES: Caps = Caps { operations_per_service: 2, nodes: 3, edges: 1_000, ..Caps::NONE };
-const FEW_EDGES: Caps = Caps { edges: 5, flows: 3, refined_flows: 2, paths: 7, ..Caps::NONE };
-const FEW_OF_ALL: Caps =
-    Caps { operations_per_service: 2, nodes: 3, edges: 4, flows: 3, refined_flows: 2, paths: 5, traces: 2 };
+const FEW_EDGES: Caps = Caps { edges: 5, flows: 3, refined_flows: 2, paths: 7, calls: 3, ..Caps::NONE };
+const FEW_OF_ALL: Caps = Caps {
+    operations_per_service: 2,
+    nodes: 3,
+    edges: 4,
+    flows: 3,
+    refined_flows: 2,
+    paths: 5,
+    traces: 2,
+    calls: 2,
+};
 
 proptest! {
     #[test]
@@ -36,7 +44,7 @@ proptest! {
         let mut hashes = Hashes::new(symbols.clone());
         let mut read = |bucket: &Bucket| {
             let mut reading = Bucket::default();
-            reading.add(bucket, &mut hashes);
+            reading.add(bucket, &mut hashes, &|_| true);
             shown(&reading)
         };
         let whole = sum(&symbols, rows.iter(), &caps);
@@ -48,6 +56,11 @@ proptest! {
         prop_assert!(merged.edges.len() <= caps.edges && merged.flows.len() <= caps.flows);
         for stats in merged.flows.values() {
             prop_assert!(stats.paths.nodes().count() <= caps.paths);
+            let FlowCalls { requests, calls, joined, arrivals } = &stats.calls;
+            let most = calls.sums.len().max(joined.sums.len()).max(arrivals.sums.len());
+            prop_assert!(most <= caps.calls, "{most} are kept");
+            let known: u64 = calls.known().map(|(_, call)| call.calls()).sum();
+            prop_assert_eq!((*requests, known + calls.other), (stats.requests, stats.requests), "each made one call");
         }
         let calls = |bucket: &Bucket| bucket.edges.values().map(|stats| stats.calls).sum::<u64>() + bucket.totals.other_calls;
         prop_assert_eq!(calls(&merged), rows.len() as u64, "nothing is lost without being counted");
@@ -75,6 +88,14 @@ proptest! {
         // Under a cap what pushed something out does not bring it back; what is left is exact all the same.
         for (key, requests) in known(&bucket) {
             prop_assert_eq!(left.flows.get(&key).map(|stats| stats.requests), Some(requests));
+            let of = |calls: &FlowCalls| calls.calls.known().map(|(key, call)| (*key, *call)).collect::<std::collections::BTreeMap<_, _>>();
+            let (calls, all) = (of(&bucket.flows[&key].calls), of(&left.flows[&key].calls));
+            match caps == Caps::NONE {
+                true => prop_assert_eq!(calls, all),
+                false => for (key, call) in calls {
+                    prop_assert_eq!(all.get(&key).is_some_and(|kept| *kept == call), true, "{:?}", call);
+                },
+            }
             let (tree, expected) = (bucket.flows[&key].paths.tree(), left.flows[&key].paths.tree());
             let of = |tree: &PathTree| tree.contexts.iter().map(|context| (context.node, context.depth, context.sums)).collect::<Vec<_>>();
             match caps == Caps::NONE {
@@ -132,7 +153,7 @@ proptest! {
             }
             let mut bucket = Bucket::default();
             let mut hashes = Hashes::new(symbols.clone());
-            live.add_to(&live.finals(), &mut bucket, Minute(0), Minute(300), &mut hashes);
+            live.add_to(&live.finals(), &mut bucket, Minute(0), Minute(300), &mut hashes, &|_| true);
             bucket
         };
         let (settled, recorded) = (kept(true), kept(false));

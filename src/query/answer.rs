@@ -1,11 +1,13 @@
 //! From a question to its answer on the live graph; `now` is an argument, so an answer is a function of both.
 
+use super::flow_graph::is_called;
 use super::flows::{FlowsSnapshot, select_flows};
 use super::paths::mark;
 use super::request::{FlowQuery, GraphQuery, QueryError, TimeRange};
 use super::select::select;
 use super::snapshot::GraphSnapshot;
 use crate::config::SharedConfig;
+use crate::graph::FlowKey;
 use crate::model::time::{NANOS_PER_MINUTE, rfc3339};
 use crate::model::{Minute, UnixNanos};
 use crate::store::{Reading, SealedRangeError, Timeline};
@@ -20,8 +22,9 @@ pub fn graph(
     config: &SharedConfig,
     now: UnixNanos,
 ) -> Result<GraphSnapshot, QueryError> {
-    let reading = read(timeline, query.range, query.as_of, now)?;
     let symbols = timeline.live.symbols();
+    let is_wanted = |key: &FlowKey| query.flow.as_ref().is_some_and(|flow| is_called(key, flow, symbols));
+    let reading = read_with_calls(timeline, query.range, query.as_of, now, &is_wanted)?;
     let mut snapshot = select(&reading, symbols, query)?;
     mark(&mut snapshot, &reading, symbols, config)?;
     Ok(snapshot)
@@ -36,19 +39,30 @@ pub fn flows(timeline: &Timeline, query: &FlowQuery, now: UnixNanos) -> Result<F
     Ok(select_flows(&reading, timeline.live.symbols(), query))
 }
 
-/// Everything in a range: of sealed minutes alone where `as_of` is given.
+/// Everything in a range but for the calls of flows: of sealed minutes alone where `as_of` is given.
 pub(super) fn read(
     timeline: &Timeline,
     range: TimeRange,
     as_of: Option<UnixNanos>,
     now: UnixNanos,
 ) -> Result<Reading, QueryError> {
+    read_with_calls(timeline, range, as_of, now, &|_| false)
+}
+
+/// The same with the calls of those flows that are wanted.
+fn read_with_calls(
+    timeline: &Timeline,
+    range: TimeRange,
+    as_of: Option<UnixNanos>,
+    now: UnixNanos,
+    is_wanted: &dyn Fn(&FlowKey) -> bool,
+) -> Result<Reading, QueryError> {
     let Some(as_of) = as_of else {
         let (from, to) = minutes(range, timeline, now)?;
-        return timeline.read(from, to).map_err(QueryError::store);
+        return timeline.read_with_calls(from, to, is_wanted).map_err(QueryError::store);
     };
     let (from, to) = sealed_minutes(range, timeline, as_of)?;
-    timeline.read_sealed(from, to).map_err(|error| match error {
+    timeline.read_sealed_with_calls(from, to, is_wanted).map_err(|error| match error {
         SealedRangeError::NotSealed { sealed_to } => QueryError::NotSealed {
             to: rfc3339(to.start_nanos()),
             hint: match sealed_to {

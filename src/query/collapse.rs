@@ -9,13 +9,18 @@ use std::sync::Arc;
 
 use super::rollup::{Edges, Key, Names};
 use crate::analyze::Evidence;
-use crate::graph::{Bucket, EdgeStats};
+use crate::graph::{EdgeStats, JoinedKey};
 use crate::model::{FastMap, Node, NodeKind, Protocol};
 
-/// Replaces the edges at destinations.
-pub(super) fn collapse(bucket: &Bucket, edges: &mut Edges, names: &mut Names) {
+/// Replaces the edges at destinations by `pairs`, and by edges without a count where `is_guessing`.
+pub(super) fn collapse(
+    pairs: &FastMap<JoinedKey, EdgeStats>,
+    is_guessing: bool,
+    edges: &mut Edges,
+    names: &mut Names,
+) {
     let mut joined: FastMap<Key, EdgeStats> = FastMap::default();
-    for (key, stats) in bucket.joined.iter().filter(|(_, stats)| stats.calls > 0) {
+    for (key, stats) in pairs.iter().filter(|(_, stats)| stats.calls > 0) {
         let (caller, callee) = (names.rolled_up(key.caller), names.rolled_up(key.callee));
         let edge = (caller, callee, Protocol::Messaging, true);
         joined.entry(edge).or_default().merge(stats);
@@ -24,7 +29,7 @@ pub(super) fn collapse(bucket: &Bucket, edges: &mut Edges, names: &mut Names) {
             edges.via.entry(edge).or_default().insert(names.text(name));
         }
     }
-    for (edge, via) in sharing(edges, names) {
+    for (edge, via) in is_guessing.then(|| sharing(edges, names)).into_iter().flatten() {
         if let Entry::Vacant(free) = joined.entry(edge) {
             free.insert(EdgeStats::default());
             edges.unjoined.insert(edge);

@@ -66,6 +66,15 @@ impl FlowName<'_> {
         let own = self.name.split_once(REFINED_BY).map_or(self.name, |(own, _)| own);
         FlowName { name: own, ..self }
     }
+
+    /// True where a question may mean it: by its id, or by its name or its root's, alone or behind its service.
+    pub fn is_meant_by(&self, wanted: &str) -> bool {
+        self.id == wanted || self.is_named(wanted) || self.of_root().is_named(wanted)
+    }
+
+    fn is_named(&self, wanted: &str) -> bool {
+        self.name == wanted || self.with_service() == wanted
+    }
 }
 
 /// The id of the flow that is meant: by its id, by a name that only one flow has, or by service and name; where none has
@@ -77,7 +86,7 @@ pub(super) fn find_flow<'a>(
     if flows.clone().any(|flow| flow.id == wanted) {
         return Ok(wanted.to_string());
     }
-    let is_meant = |flow: &FlowName| flow.name == wanted || flow.with_service() == wanted;
+    let is_meant = |flow: &FlowName| flow.is_named(wanted);
     let mut of_name: BTreeSet<&str> = flows.clone().filter(is_meant).map(|flow| flow.id).collect();
     if of_name.is_empty() {
         of_name = flows.clone().map(FlowName::of_root).filter(is_meant).map(|flow| flow.id).collect();

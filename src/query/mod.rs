@@ -4,6 +4,7 @@ mod alias;
 mod answer;
 mod collapse;
 mod coverage;
+mod flow_graph;
 mod flows;
 mod notes;
 mod paths;

@@ -59,8 +59,8 @@ pub struct GraphQuery {
     pub namespace: Option<String>,
     /// What a node stands for.
     pub level: Level,
-    /// Only calls between what the requests of this flow touch, whoever made them, with its critical path marked: its
-    /// id, or a name that only one has.
+    /// Only the calls that the requests of this flow made, with their own numbers, and its critical path marked: its id,
+    /// or a name that only one has.
     pub flow: Option<String>,
     /// Only what lies within `hops` of the nodes with this name or id.
     pub focus: Option<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::alias::Aliases;
 use super::request::Level;
-use crate::graph::{Bucket, EdgeStats};
+use crate::graph::{EdgeKey, EdgeStats};
 use crate::model::symbols::TableView;
 use crate::model::{FastMap, Node, NodeId, NodeKind, Protocol, Symbol, Symbols};
 
@@ -19,6 +19,8 @@ pub(super) struct Edges {
     pub via: FastMap<Key, BTreeSet<Arc<str>>>,
     /// Of collapsed edges: those whose sides only share a destination.
     pub unjoined: SetOf<Key>,
+    /// Of a flow's calls: requests that made them.
+    pub requests: FastMap<Key, u64>,
 }
 
 pub(super) type SetOf<K> = HashSet<K, foldhash::fast::RandomState>;
@@ -66,9 +68,9 @@ impl<'a> Names<'a> {
 }
 
 /// The edges of a range, rolled up.
-pub(super) fn roll_up(bucket: &Bucket, names: &mut Names) -> Edges {
+pub(super) fn roll_up(edges: &FastMap<EdgeKey, EdgeStats>, names: &mut Names) -> Edges {
     let mut known: FastMap<Key, EdgeStats> = FastMap::default();
-    for (key, stats) in &bucket.edges {
+    for (key, stats) in edges {
         if stats.calls == 0 {
             continue;
         }
@@ -79,5 +81,5 @@ pub(super) fn roll_up(bucket: &Bucket, names: &mut Names) -> Edges {
         }
         known.entry((caller, callee, key.protocol, key.is_async)).or_default().merge(stats);
     }
-    Edges { known, via: FastMap::default(), unjoined: Default::default() }
+    Edges { known, via: FastMap::default(), unjoined: Default::default(), requests: FastMap::default() }
 }

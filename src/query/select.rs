@@ -1,5 +1,6 @@
 //! A reading of the live graph to a snapshot: roll up, resolve aliases, collapse, filter, focus, sort.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::alias::Aliases;
 use super::collapse;
 use super::coverage::Coverage;
-use super::flows::{FlowName, find_flow, flow_id};
+use super::flow_graph::FlowGraph;
 use super::request::{Direction, GraphQuery, Level, QueryError};
 use super::rollup::{Edges, Key, Names, SetOf, roll_up};
 use super::snapshot::{EdgeEntry, GraphSnapshot, NodeEntry, node_id};
@@ -24,18 +25,26 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
     let bucket = &reading.bucket;
     let aliases = Aliases::learn(bucket, symbols);
     let mut names = Names::new(symbols, aliases, query.level);
-    let mut edges = roll_up(bucket, &mut names);
+    let flow = query.flow.as_deref().map(|flow| FlowGraph::find(bucket, flow, symbols)).transpose()?;
+    let counted = |all| flow.as_ref().map_or(Cow::Borrowed(all), |flow| Cow::Owned(flow.edges()));
+    let mut edges = roll_up(&counted(&bucket.edges), &mut names);
     if query.collapse_messaging {
-        collapse::collapse(bucket, &mut edges, &mut names);
+        let pairs = |all| flow.as_ref().map_or(Cow::Borrowed(all), |flow| Cow::Owned(flow.joined()));
+        // What else takes from a destination of the flow is not known to have worked for it.
+        collapse::collapse(&pairs(&bucket.joined), flow.is_none(), &mut edges, &mut names);
     }
-    let mut nodes = node_entries(bucket, &edges, &mut names, query);
-    let touched = query.flow.as_deref().map(|flow| touched(bucket, flow, &mut names)).transpose()?;
-    let is_touched = |node: &Node| touched.as_ref().is_none_or(|touched| touched.contains(&place(node)));
+    let sums = match &flow {
+        None => node_sums(bucket, &mut names),
+        Some(flow) => flow.nodes(&mut names),
+    };
+    if let Some(flow) = &flow {
+        flow.count_requests(&mut edges, &mut names);
+    }
+    let mut nodes = node_entries(bucket, sums, &edges, &mut names, query);
     let mut kept: Vec<(Key, EdgeStats)> = edges
         .known
         .drain()
         .filter(|(key, stats)| is_wanted(key, stats, &edges.unjoined, &names, query))
-        .filter(|((caller, callee, ..), _)| is_touched(caller) && is_touched(callee))
         .collect();
     let connected: BTreeSet<String> = match &query.focus {
         Some(focus) => around(focus, query, &nodes, &mut kept)?,
@@ -45,45 +54,28 @@ pub fn select(reading: &Reading, symbols: &Symbols, query: &GraphQuery) -> Resul
     let shows_isolated = query.focus.is_none() && query.min_calls == 0 && !query.errors_only;
     nodes.retain(|node, entry| {
         let is_service = node.kind == NodeKind::Service && matches(node, &names, query);
-        let is_isolated = shows_isolated && is_service && is_touched(node);
-        connected.contains(&entry.id) || is_isolated
+        connected.contains(&entry.id) || (shows_isolated && is_service)
     });
-    Ok(GraphSnapshot {
-        query: query.clone(),
-        coverage: Coverage::of(reading),
-        graph: build(nodes, kept, edges),
-    })
+    let mut coverage = Coverage::of(reading);
+    coverage.notes.extend(flow.iter().flat_map(FlowGraph::notes));
+    Ok(GraphSnapshot { query: query.clone(), coverage, graph: build(nodes, kept, edges) })
 }
 
-/// What the requests of a flow touched, at service level or the answer's, if that is wider.
-fn touched(bucket: &Bucket, flow: &str, names: &mut Names) -> Result<SetOf<Node>, QueryError> {
-    let symbols = names.symbols;
-    let known = bucket.flows.iter().filter(|(_, stats)| stats.requests > 0).map(|(key, stats)| {
-        let (root, name) = (symbols.nodes.get(key.service.0), symbols.text(key.name));
-        (flow_id(&root, &name, symbols), symbols.text(root.name), name, stats)
-    });
-    let known: Vec<_> = known.collect();
-    let names_of = known.iter().map(|(id, service, name, _)| FlowName { id, service, name });
-    let wanted = find_flow(names_of, flow)?;
-    let stats = known.iter().filter(|(id, ..)| *id == wanted).map(|(.., stats)| stats);
-    let nodes = stats.flat_map(|stats| &stats.touches).filter(|(_, count)| **count > 0);
-    Ok(nodes.map(|(node, _)| place(&names.rolled_up(*node))).collect())
-}
-
-fn place(node: &Node) -> Node {
-    Node { operation: Symbol::EMPTY, ..*node }
-}
-
-fn node_entries(
-    bucket: &Bucket,
-    edges: &Edges,
-    names: &mut Names,
-    query: &GraphQuery,
-) -> FastMap<Node, NodeEntry> {
+fn node_sums(bucket: &Bucket, names: &mut Names) -> FastMap<Node, NodeStats> {
     let mut sums: FastMap<Node, NodeStats> = FastMap::default();
     for (id, stats) in bucket.nodes.iter().filter(|(_, stats)| stats.requests > 0) {
         sums.entry(names.rolled_up(*id)).or_default().merge(stats);
     }
+    sums
+}
+
+fn node_entries(
+    bucket: &Bucket,
+    mut sums: FastMap<Node, NodeStats>,
+    edges: &Edges,
+    names: &mut Names,
+    query: &GraphQuery,
+) -> FastMap<Node, NodeEntry> {
     // Inferred nodes report nothing themselves: the calls they got stand for their requests.
     for ((caller, callee, ..), stats) in &edges.known {
         sums.entry(*caller).or_default();
@@ -190,7 +182,9 @@ fn around(
         }
     }
     if starts.is_empty() {
-        return Err(QueryError::UnknownFocus { focus: focus.to_string(), hint: nearest(focus, nodes) });
+        let of_flow = if query.flow.is_some() { " among what the flow calls" } else { "" };
+        let hint = format!("{of_flow}{}", nearest(focus, nodes));
+        return Err(QueryError::UnknownFocus { focus: focus.to_string(), hint });
     }
     let mut reached: FastMap<Node, ()> = starts.iter().map(|node| (*node, ())).collect();
     for (goes_down, direction) in [(true, Direction::Callers), (false, Direction::Callees)] {
@@ -259,10 +253,20 @@ fn build(
     for ((caller, callee, protocol, is_async), key, stats) in sorted {
         let via = edges.via.get(&key).map(|via| via.iter().cloned().collect()).unwrap_or_default();
         let is_joined = !edges.unjoined.contains(&key);
+        let requests = edges.requests.get(&key).copied();
         graph.add_edge(
             caller,
             callee,
-            EdgeEntry { protocol, is_async, stats, via, is_joined, on_path: None, is_marked: false },
+            EdgeEntry {
+                protocol,
+                is_async,
+                stats,
+                requests,
+                via,
+                is_joined,
+                on_path: None,
+                is_marked: false,
+            },
         );
     }
     graph

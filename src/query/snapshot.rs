@@ -58,6 +58,8 @@ pub struct EdgeEntry {
     pub is_async: bool,
     /// Its numbers.
     pub stats: EdgeStats,
+    /// Of a flow's own calls: requests that made them; where several calls are one edge, at most so many.
+    pub requests: Option<u64>,
     /// In a collapsed view, the destinations between, sorted.
     pub via: Vec<Arc<str>>,
     /// False in a collapsed view where both sides only share a destination.

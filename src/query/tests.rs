@@ -1,5 +1,6 @@
 //! Answers on a small live graph: levels, filters, focus, aliases, the collapsed view.
 
+mod flow_graph;
 mod paths;
 
 use std::sync::Arc;
@@ -59,7 +60,13 @@ fn live(lines: &str) -> Arc<Timeline> {
             facts.calls.push(call(&symbols, line));
         } else {
             let node = node(&symbols, line);
-            facts.visits.push(Visit { node, version: symbols.intern("v2"), is_error: false, duration_ns: 1 });
+            facts.visits.push(Visit {
+                node,
+                version: symbols.intern("v2"),
+                is_error: false,
+                duration_ns: 1,
+                is_called: false,
+            });
         }
     }
     let visited: Vec<NodeId> = facts.visits.iter().map(|visit| visit.node).collect();

@@ -49,7 +49,7 @@ impl Bench {
     }
 
     fn read(&self, from: u32, to: u32) -> Reading {
-        self.timeline.read(Minute(from), Minute(to)).unwrap()
+        self.timeline.read_with_calls(Minute(from), Minute(to), &|_| true).unwrap()
     }
 
     fn calls(&self, from: u32, to: u32) -> u64 {
@@ -67,6 +67,14 @@ fn by_name(reading: &Bucket, symbols: &Symbols) -> Vec<String> {
         format!("{} {} {stats:?}", text(key.caller), text(key.callee))
     };
     let mut lines: Vec<String> = reading.edges.iter().map(edge).collect();
+    for (flow, stats) in &reading.flows {
+        let (flow, calls) = (symbols.text(flow.name), &stats.calls);
+        lines.push(format!("{flow} {} of {}", calls.requests, stats.requests));
+        let call = |(key, call): (&crate::graph::EdgeKey, _)| {
+            format!("{flow}: {} {} {call:?}", text(key.caller), text(key.callee))
+        };
+        lines.extend(calls.calls.known().map(call));
+    }
     lines.sort();
     lines
 }
@@ -98,7 +106,8 @@ proptest! {
         let mut writer = live.writer();
         rows.iter().for_each(|row| writer.record(row.lane, &facts(&bench.symbols, row)));
         let mut plain = Bucket::default();
-        live.add_to(&live.finals(), &mut plain, Minute(from), Minute(from + length), &mut hashes);
+        let range = Minute(from)..Minute(from + length);
+        live.add_to(&live.finals(), &mut plain, range.start, range.end, &mut hashes, &|_| true);
         let expected = shown_without_spans(&plain);
         prop_assert_eq!(shown_without_spans(&bench.read(from, from + length).bucket), expected.clone());
         let mut through = 0;

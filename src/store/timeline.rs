@@ -88,22 +88,40 @@ impl Timeline {
         Timeline::new(live, History::new(None, Policy::from_config(config)), Arc::default())
     }
 
-    /// Everything in the minutes from `from` to before `to`, and to the ends of the roll-ups that these lie in.
+    /// Everything in the minutes from `from` to before `to`, and to the ends of the roll-ups that these lie in, but for
+    /// the calls of flows.
     ///
     /// # Errors
     /// Where the disk cannot be read.
     pub fn read(&self, from: Minute, to: Minute) -> Result<Reading, StoreError> {
+        self.read_with_calls(from, to, &|_| false)
+    }
+
+    /// The same with the calls of those flows that are wanted.
+    ///
+    /// # Errors
+    /// Where the disk cannot be read.
+    pub fn read_with_calls(
+        &self,
+        from: Minute,
+        to: Minute,
+        is_wanted: &dyn Fn(&FlowKey) -> bool,
+    ) -> Result<Reading, StoreError> {
         let asked = from.0..to.0.max(from.0);
         loop {
-            if let Some(reading) = self.try_read(asked.clone())? {
+            if let Some(reading) = self.try_read(asked.clone(), is_wanted)? {
                 return Ok(reading);
             }
         }
     }
 
     /// `None` where a bucket went away while it was read: rolled up, dropped, or damaged. Each time fewer are left.
-    fn try_read(&self, asked: Range<u32>) -> Result<Option<Reading>, StoreError> {
-        let mut reader = Reader::new(self.live.symbols());
+    fn try_read(
+        &self,
+        asked: Range<u32>,
+        is_wanted: &dyn Fn(&FlowKey) -> bool,
+    ) -> Result<Option<Reading>, StoreError> {
+        let mut reader = Reader::new(self.live.symbols(), is_wanted);
         // Whatever has to be read from disk for the plan is read here, before anything is locked.
         let mut range = self.history.plan(asked.clone())?.range;
         let plan = loop {
@@ -115,7 +133,7 @@ impl Timeline {
                 continue;
             }
             let (from, to) = (Minute(range.start), Minute(range.end));
-            self.live.add_to(&finals, &mut reader.bucket, from, to, &mut reader.hashes);
+            self.live.add_to(&finals, &mut reader.bucket, from, to, &mut reader.hashes, is_wanted);
             let open = self.ledger.open(from, to);
             reader.bucket.inputs.merge(&open.counts);
             reader.bucket.gaps.extend(open.gaps);
@@ -128,11 +146,24 @@ impl Timeline {
         Ok(Some(reader.finish(&self.history, range, Minute(asked.start), provisional_from)))
     }
 
-    /// The same of sealed minutes only, for answers that never change.
+    /// The same as [`Timeline::read`] of sealed minutes only, for answers that never change.
     ///
     /// # Errors
     /// Where a part of the range is not sealed yet, not kept, damaged, or only in roll-ups that reach over its ends.
     pub fn read_sealed(&self, from: Minute, to: Minute) -> Result<Reading, SealedRangeError> {
+        self.read_sealed_with_calls(from, to, &|_| false)
+    }
+
+    /// The same with the calls of those flows that are wanted.
+    ///
+    /// # Errors
+    /// As those of [`Timeline::read_sealed`].
+    pub fn read_sealed_with_calls(
+        &self,
+        from: Minute,
+        to: Minute,
+        is_wanted: &dyn Fn(&FlowKey) -> bool,
+    ) -> Result<Reading, SealedRangeError> {
         let range = from.0..to.0.max(from.0);
         let sealed_to = self.sealed_to();
         let Some(first) = self.history.first() else {
@@ -155,7 +186,7 @@ impl Timeline {
             if let Some((key, problem)) = self.history.damaged_in(&range).into_iter().next() {
                 return Err(SealedRangeError::Damaged { key, problem });
             }
-            let mut reader = Reader::new(self.live.symbols());
+            let mut reader = Reader::new(self.live.symbols(), is_wanted);
             reader.bucket.gaps.extend(self.ledger.open(from, to).gaps);
             if reader.add(&self.history, plan)? {
                 return Ok(reader.finish(&self.history, range, from, None));
@@ -214,22 +245,25 @@ impl Timeline {
 }
 
 /// Adds sealed buckets up.
-struct Reader {
+struct Reader<'a> {
     bucket: Bucket,
     hashes: Hashes,
     marks: Marks,
+    /// Flows whose calls are wanted.
+    is_wanted: &'a dyn Fn(&FlowKey) -> bool,
 }
 
-impl Reader {
-    fn new(symbols: &Arc<Symbols>) -> Reader {
-        Reader { bucket: Bucket::default(), hashes: Hashes::new(symbols.clone()), marks: Marks::default() }
+impl<'a> Reader<'a> {
+    fn new(symbols: &Arc<Symbols>, is_wanted: &'a dyn Fn(&FlowKey) -> bool) -> Reader<'a> {
+        let (bucket, hashes) = (Bucket::default(), Hashes::new(symbols.clone()));
+        Reader { bucket, hashes, marks: Marks::default(), is_wanted }
     }
 
     /// False where a bucket is not there any more, or damaged: then what was added is part of a range at best.
     fn add(&mut self, history: &History, plan: Plan) -> Result<bool, StoreError> {
         for planned in plan.blocks {
             let added = history.with(planned, |frame| {
-                frame.add_without_spans_to(&mut self.bucket, &mut self.hashes)?;
+                frame.add_to_answer(&mut self.bucket, &mut self.hashes, self.is_wanted)?;
                 Ok(frame.header.marks)
             })?;
             let Some(marks) = added else { return Ok(false) };

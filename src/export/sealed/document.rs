@@ -173,6 +173,45 @@ pub(super) struct FlowDocument {
     pub paths: Option<PathsDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traces: Option<Vec<TraceDocument>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<FlowCallsDocument>,
+}
+
+/// What the flow's own requests called.
+#[derive(Serialize)]
+pub(super) struct FlowCallsDocument {
+    pub requests: Count,
+    pub calls: Vec<FlowCallDocument>,
+    pub other_calls: Count,
+    pub joined: Vec<FlowCallDocument>,
+    pub other_joined: Count,
+    pub arrivals: Vec<FlowCallDocument>,
+    pub other_arrivals: Count,
+}
+
+/// Of an arrival only the callee is known.
+#[derive(Serialize)]
+pub(super) struct FlowCallDocument {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<NodeName>,
+    pub callee: NodeName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<&'static str>,
+    #[serde(rename = "async", skip_serializing_if = "Option::is_none")]
+    pub is_async: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<NodeName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<NodeName>,
+    pub requests: Count,
+    pub calls: Count,
+    pub adjusted_65536ths: String,
+    pub unknown_sampling: Count,
+    pub caller_errors: Count,
+    pub callee_errors: Count,
+    pub either_errors: Count,
+    pub first_attempts: Count,
+    pub evidence: EvidenceDocument,
 }
 
 /// A trace that the flow keeps, and how many requests it stands for.

@@ -22,7 +22,7 @@ use super::dot::EdgeLabels;
 use super::layout;
 use super::number::{self, RateUnit};
 use super::overview::{Hidden, MaxNodes, Overview, overview};
-use super::words::{Clusters, cluster_words, node_label, size_words};
+use super::words::{Clusters, cluster_words, flow_words, node_label, size_words};
 
 /// How a graph shall be drawn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,9 @@ impl<'a> Scene<'a> {
             "namespace" => "Namespaces",
             _ => "Services",
         };
-        if self.has_paths {
+        if let Some(calls) = flow_words(self.graph) {
+            format!("{level}: {calls}")
+        } else if self.has_paths {
             format!("{level}, dependencies and critical paths")
         } else {
             format!("{level} and their dependencies")

@@ -3,9 +3,8 @@
 use super::super::completeness::heading;
 use super::super::markdown::{Column, paragraph, plain, table};
 use super::super::number;
-use super::{
-    EDGE_TITLES, busiest, display_names, edge_cells, error_words, filter_words, has_via, lonely, plural, via,
-};
+use super::edges::EdgeTable;
+use super::{display_names, error_words, filter_words, lonely, plural};
 use crate::export::document::{GraphDocument, NodeDocument};
 use crate::export::name::visible;
 
@@ -26,19 +25,13 @@ pub fn to_markdown(graph: &GraphDocument, limit: Option<usize>) -> String {
     text += &paragraph(&lines);
     let names = display_names(&graph.nodes);
     if !graph.edges.is_empty() {
-        let edges = busiest(graph, limit);
-        let has_via = has_via(&edges);
-        let is_number = |title: &str| !["caller", "callee", "protocol"].contains(&title);
-        let mut columns: Vec<Column> = EDGE_TITLES.map(|title| (title, is_number(title))).into();
-        columns.extend(has_via.then_some(("via", false)));
-        let seconds = graph.range.seconds();
-        let row = |edge: &&_| {
-            let mut row: Vec<String> = edge_cells(edge, &names, seconds).map(|cell| plain(&cell)).into();
-            row.extend(has_via.then(|| plain(&via(edge))));
-            row
-        };
-        text += &table(&columns, &edges.iter().map(row).collect::<Vec<_>>());
-        text += &more(graph.edges.len() - edges.len(), "edge");
+        let edges = EdgeTable::of(graph, &names, limit);
+        let is_number = |title: &str| !["caller", "callee", "protocol", "via"].contains(&title);
+        let columns: Vec<Column> =
+            edges.titles().into_iter().map(|title| (title, is_number(title))).collect();
+        let row = |edge: &&_| edges.values(edge).iter().map(|value| plain(value)).collect();
+        text += &table(&columns, &edges.edges.iter().map(row).collect::<Vec<_>>());
+        text += &more(graph.edges.len() - edges.edges.len(), "edge");
     }
     let lonely = lonely(graph);
     if !lonely.is_empty() {

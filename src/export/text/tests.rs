@@ -45,6 +45,20 @@ fn small_graphs_are_written_as_agreed() {
 }
 
 #[test]
+fn the_graph_of_one_flow_says_so_in_every_format() {
+    let mut graph = shop();
+    graph.filter.insert("flow".into(), "GET /cart".into());
+    graph.edges.iter_mut().for_each(|edge| edge.requests = Some(4_321));
+    let text = to_text(&graph, &TextOptions::default());
+    assert!(text.starts_with("service graph of the calls of GET /cart, "), "{text}");
+    assert!(text.contains("requests") && text.contains("4,321") && !text.contains("p95"), "{text}");
+    let svg = crate::export::svg::to_svg(&graph, &Default::default());
+    assert!(svg.contains(">Services: the calls of GET /cart<"), "{svg}");
+    let dot = crate::export::dot::to_dot(&graph, &Default::default());
+    assert!(dot.contains("\"the calls of GET /cart\\l"), "{dot}");
+}
+
+#[test]
 fn graphs_are_written_for_a_wiki_as_agreed() {
     assert_golden("tests/golden/graph-shop.md", &to_markdown(&shop(), None));
     assert_golden("tests/golden/graph-collapsed.md", &to_markdown(&collapsed(), Some(1)));

@@ -7,7 +7,7 @@ use super::frame::{self, Frame, Header};
 use super::inputs::{self, Positions, list};
 use super::names::{Names, Ranks};
 use super::wire::{Reader, Writer};
-use super::{paths, traces};
+use super::{calls, paths, traces};
 use crate::graph::bucket::{Bucket, Caps};
 use crate::graph::hashes::Hashes;
 use crate::graph::stats::{
@@ -15,7 +15,7 @@ use crate::graph::stats::{
 };
 use crate::graph::traces::KeptTrace;
 use crate::lane::{Gap, Inputs};
-use crate::model::{FastMap, NodeId, Protocol, Symbols, TraceId};
+use crate::model::{FastMap, NodeId, Symbols, TraceId};
 
 const STRINGS: u32 = 1;
 const NODES: u32 = 2;
@@ -30,6 +30,7 @@ const GAPS: u32 = 10;
 const MEMBERS: u32 = 11;
 const PATHS: u32 = 12;
 const TRACES: u32 = 13;
+const CALLS: u32 = 14;
 const POSITIONS: u32 = 64;
 const DOUBTS: u32 = 65;
 
@@ -49,6 +50,7 @@ pub fn section_name(id: u32) -> Option<&'static str> {
         MEMBERS => "members",
         PATHS => "paths",
         TRACES => "traces",
+        CALLS => "calls",
         POSITIONS => "positions",
         DOUBTS => "doubts",
         _ => return None,
@@ -95,6 +97,10 @@ pub fn encode(header: &Header, bucket: &Bucket, attached: &Attachments, hashes: 
     let traces = traces::write(&folded.flows, &ranks, hashes.symbols());
     if !traces.is_empty() {
         sections.push((TRACES, traces));
+    }
+    let calls = calls::write(&folded.flows, &ranks);
+    if !calls.is_empty() {
+        sections.push((CALLS, calls));
     }
     sections.push((POSITIONS, inputs::write_positions(&attached.positions)));
     let doubts = inputs::write_doubts(&attached.positions);
@@ -147,16 +153,24 @@ impl Frame<'_> {
     pub fn add_to(&self, bucket: &mut Bucket, hashes: &mut Hashes) -> Result<(), Damage> {
         let names = self.names(hashes)?;
         self.add_sums_to(bucket, &names, hashes)?;
+        calls::add(self.section(CALLS), bucket, &names, &|_| true)?;
         traces::add(self.section(TRACES), bucket, &names, hashes, true)
     }
 
-    /// The same without the spans of kept traces, of which only the ids are added: for answers.
+    /// The same for answers: without the spans of kept traces, of which only the ids are added, and with the calls of
+    /// those flows only that are wanted.
     ///
     /// # Errors
     /// [`Damage::Malformed`]; `bucket` may then have part of it.
-    pub fn add_without_spans_to(&self, bucket: &mut Bucket, hashes: &mut Hashes) -> Result<(), Damage> {
+    pub fn add_to_answer(
+        &self,
+        bucket: &mut Bucket,
+        hashes: &mut Hashes,
+        is_wanted: &dyn Fn(&FlowKey) -> bool,
+    ) -> Result<(), Damage> {
         let names = self.names(hashes)?;
         self.add_sums_to(bucket, &names, hashes)?;
+        calls::add(self.section(CALLS), bucket, &names, is_wanted)?;
         traces::add(self.section(TRACES), bucket, &names, hashes, false)
     }
 
@@ -190,18 +204,12 @@ impl Frame<'_> {
         bucket.totals.merge(read_totals(self.section(TOTALS))?);
         let mut input = Reader(self.section(EDGES));
         for _ in 0..list(&mut input)? {
-            let (caller, callee) = (names.node(&mut input)?, names.node(&mut input)?);
-            let kind = input.number()?;
-            let protocol = Protocol::ALL.get((kind >> 1) as usize).copied();
-            let protocol = protocol.ok_or(Damage::Malformed("no such protocol"))?;
-            let key = EdgeKey { caller, callee, protocol, is_async: kind & 1 == 1 };
+            let key = names.edge(&mut input)?;
             bucket.merge_edge(key, &input.edge()?, caps, hashes);
         }
         let mut input = Reader(self.section(JOINED));
         for _ in 0..list(&mut input)? {
-            let (caller, callee) = (names.node(&mut input)?, names.node(&mut input)?);
-            let (sent_to, taken_from) = (names.node(&mut input)?, names.node(&mut input)?);
-            let key = JoinedKey { caller, callee, sent_to, taken_from };
+            let key = names.joined(&mut input)?;
             bucket.merge_joined(key, &input.edge()?, caps, hashes);
         }
         self.add_nodes_to(bucket, names, hashes)?;
@@ -297,16 +305,11 @@ fn entries<const N: usize, V>(entries: Vec<([u32; N], &V)>, write: impl Fn(&mut 
 }
 
 fn write_edges(edges: &FastMap<EdgeKey, EdgeStats>, ranks: &Ranks) -> Vec<u8> {
-    let key = |key: &EdgeKey| {
-        let kind = (key.protocol as u32) << 1 | u32::from(key.is_async);
-        [ranks.node(key.caller), ranks.node(key.callee), kind]
-    };
-    entries(sorted(edges, key), |out, stats| out.edge(stats))
+    entries(sorted(edges, |key| ranks.edge(key)), |out, stats| out.edge(stats))
 }
 
 fn write_joined(joined: &FastMap<JoinedKey, EdgeStats>, ranks: &Ranks) -> Vec<u8> {
-    let key = |key: &JoinedKey| key.nodes().map(|node| ranks.node(node));
-    entries(sorted(joined, key), |out, stats| out.edge(stats))
+    entries(sorted(joined, |key| ranks.joined(key)), |out, stats| out.edge(stats))
 }
 
 fn write_nodes(nodes: &FastMap<NodeId, NodeStats>, ranks: &Ranks) -> Vec<u8> {

@@ -17,7 +17,7 @@ pub const MAGIC: [u8; 8] = *b"\x89LPBKT\r\n";
 /// Version of the envelope and of the encoding of sections.
 pub const FORMAT_VERSION: u16 = 1;
 /// Version of the rules by which spans become facts; a change of them begins new keys.
-pub const ALGORITHM_VERSION: u32 = 2;
+pub const ALGORITHM_VERSION: u32 = 3;
 
 const FIXED: usize = 16;
 const DIGEST: usize = 32;

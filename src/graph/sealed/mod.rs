@@ -3,6 +3,7 @@
 //! Equal contents give equal bytes: everything is sorted by its strings, never by the numbers of symbols.
 //! `docs/FORMAT.md` describes the bytes.
 
+mod calls;
 mod codec;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,6 +1,6 @@
 //! The tables at the head of a sealed bucket: its strings, sorted, and its nodes, by their strings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::Damage;
@@ -8,7 +8,8 @@ use super::traces;
 use super::wire::{Reader, Writer};
 use crate::graph::bucket::{Bucket, Folded};
 use crate::graph::hashes::Hashes;
-use crate::model::{FastMap, Node, NodeId, NodeKind, Symbol, Symbols};
+use crate::graph::stats::{EdgeKey, JoinedKey};
+use crate::model::{FastMap, Node, NodeId, NodeKind, Protocol, Symbol, Symbols};
 
 /// Numbers that symbols and nodes have in one bucket: their ranks, so they are the same in every process.
 pub(super) struct Ranks {
@@ -65,14 +66,23 @@ impl Ranks {
     pub fn node(&self, node: NodeId) -> u32 {
         self.nodes[&node]
     }
+
+    pub fn edge(&self, key: &EdgeKey) -> [u32; 3] {
+        let kind = (key.protocol as u32) << 1 | u32::from(key.is_async);
+        [self.node(key.caller), self.node(key.callee), kind]
+    }
+
+    pub fn joined(&self, key: &JoinedKey) -> [u32; 4] {
+        key.nodes().map(|node| self.node(node))
+    }
 }
 
 fn symbols_of(node: &Node) -> [Symbol; 4] {
     [node.environment, node.namespace, node.name, node.operation]
 }
 
-fn node_ids(bucket: &Bucket, folded: &Folded<'_>) -> BTreeSet<NodeId> {
-    let mut ids: BTreeSet<NodeId> = BTreeSet::new();
+fn node_ids(bucket: &Bucket, folded: &Folded<'_>) -> HashSet<NodeId, foldhash::fast::RandomState> {
+    let mut ids: HashSet<NodeId, foldhash::fast::RandomState> = HashSet::default();
     ids.extend(folded.edges.keys().flat_map(|key| [key.caller, key.callee]));
     ids.extend(folded.joined.keys().flat_map(|key| key.nodes()));
     ids.extend(bucket.nodes.keys());
@@ -81,6 +91,7 @@ fn node_ids(bucket: &Bucket, folded: &Folded<'_>) -> BTreeSet<NodeId> {
         ids.insert(key.service);
         ids.extend(stats.touches.keys());
         ids.extend(stats.paths.nodes());
+        ids.extend(stats.calls.nodes());
     }
     ids
 }
@@ -128,5 +139,21 @@ impl Names {
     pub fn node(&self, input: &mut Reader<'_>) -> Result<NodeId, Damage> {
         let rank = input.number()? as usize;
         self.nodes.get(rank).copied().ok_or(Damage::Malformed("no such node"))
+    }
+
+    /// The next numbers as the key of an edge.
+    pub fn edge(&self, input: &mut Reader<'_>) -> Result<EdgeKey, Damage> {
+        let (caller, callee) = (self.node(input)?, self.node(input)?);
+        let kind = input.number()?;
+        let protocol = Protocol::ALL.get((kind >> 1) as usize).copied();
+        let protocol = protocol.ok_or(Damage::Malformed("no such protocol"))?;
+        Ok(EdgeKey { caller, callee, protocol, is_async: kind & 1 == 1 })
+    }
+
+    /// The next numbers as the key of a joined pair.
+    pub fn joined(&self, input: &mut Reader<'_>) -> Result<JoinedKey, Damage> {
+        let (caller, callee) = (self.node(input)?, self.node(input)?);
+        let (sent_to, taken_from) = (self.node(input)?, self.node(input)?);
+        Ok(JoinedKey { caller, callee, sent_to, taken_from })
     }
 }

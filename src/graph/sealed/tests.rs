@@ -17,8 +17,16 @@ use crate::graph::{PathContext, PathSums};
 use crate::lane::{Gap, GapCause, InputCounts, Inputs, Position, ShedState};
 use crate::model::{Minute, NodeId, Symbols, TraceId};
 
-const CAPS: Caps =
-    Caps { operations_per_service: 2, nodes: 4, edges: 6, flows: 4, refined_flows: 2, paths: 6, traces: 2 };
+const CAPS: Caps = Caps {
+    operations_per_service: 2,
+    nodes: 4,
+    edges: 6,
+    flows: 4,
+    refined_flows: 2,
+    paths: 6,
+    traces: 2,
+    calls: 3,
+};
 
 fn header() -> Header {
     let key = BucketKey { lane: Arc::from("merged"), width: Width::Minute, start: Minute(7) };
@@ -85,7 +93,7 @@ proptest! {
         let mut back = Bucket::default();
         frame.add_to(&mut back, &mut hashes).unwrap();
         let mut read = Bucket::default();
-        read.add(&bucket, &mut hashes);
+        read.add(&bucket, &mut hashes, &|_| true);
         prop_assert_eq!(shown(&back), shown(&read));
         prop_assert_eq!(&back.inputs, &attachments().counts);
         prop_assert_eq!(&back.gaps, &attachments().gaps);

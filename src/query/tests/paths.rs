@@ -29,6 +29,7 @@ fn request(symbols: &Symbols, trace: u128, path: &[&str]) -> Facts {
         sampling: Sampling::UNKNOWN,
         touches: nodes.iter().map(service).collect(),
         path: Some(CallPath { sampling: Sampling::UNKNOWN, places }),
+        share: None,
     };
     let pair = |ends: &[&str]| call(symbols, &format!("{} -> {}", ends[0], ends[1]));
     let calls = path.windows(2).map(pair).collect();
