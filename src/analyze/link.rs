@@ -52,7 +52,7 @@ impl<'a> Linker<'a> {
             tree,
             names,
             self_calls,
-            seen: Vec::new(),
+            seen: Vec::with_capacity(tree.spans.len()),
             joined: Vec::new(),
             tallies: Vec::new(),
             is_covered,

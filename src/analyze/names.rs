@@ -22,7 +22,8 @@ pub struct Names {
     resources: TableView<Resource>,
     peers: TableView<Peer>,
     operation_nodes: FastMap<(ResourceId, Symbol), NodeId>,
-    service_nodes: FastMap<ResourceId, NodeId>,
+    /// By the resources' numbers.
+    service_nodes: Vec<Option<NodeId>>,
     peer_nodes: FastMap<(PeerId, Symbol), NodeId>,
 }
 
@@ -34,7 +35,7 @@ impl Names {
             resources: TableView::new(),
             peers: TableView::new(),
             operation_nodes: FastMap::default(),
-            service_nodes: FastMap::default(),
+            service_nodes: Vec::new(),
             peer_nodes: FastMap::default(),
         }
     }
@@ -89,11 +90,13 @@ impl Names {
 
     /// The service's node, without operation.
     pub fn service_node(&mut self, resource: ResourceId) -> NodeId {
-        if let Some(node) = self.service_nodes.get(&resource) {
-            return *node;
+        let at = resource.0 as usize;
+        if let Some(node) = self.service_nodes.get(at).copied().flatten() {
+            return node;
         }
         let node = self.intern_service(resource, Symbol::EMPTY);
-        self.service_nodes.insert(resource, node);
+        self.service_nodes.resize(self.service_nodes.len().max(at + 1), None);
+        self.service_nodes[at] = Some(node);
         node
     }
 

@@ -2,11 +2,11 @@
 
 use super::super::link::{Role, Seen};
 use super::super::names::Names;
-use super::super::tree::{Hop, SpanIdx, TraceTree};
+use super::super::tree::{Hop, SpanIdx, TraceTree, renew};
 use super::path::{Leg, Section, SectionKind};
 use super::skew::Timing;
 use super::sweep::Piece;
-use super::waits::{Interval, Waits, renew};
+use super::waits::{Interval, Waits};
 use crate::model::{SpanKind, UnixNanos};
 
 /// What is known of each span before any path leads through it; its memory serves one trace after the other.

@@ -6,12 +6,12 @@
 use super::super::facts::{CallPath, PathPlace};
 use super::super::link::{Role, Seen, role};
 use super::super::names::Names;
-use super::super::tree::{Parent, SpanIdx, TraceTree};
+use super::super::tree::{Parent, SpanIdx, TraceTree, renew};
 use super::attribution::Attribution;
 use super::path::{SectionKind, is_covered};
 use super::skew::Timings;
 use super::sweep::Pieces;
-use super::waits::{Waits, renew};
+use super::waits::Waits;
 use crate::model::{FastMap, NodeId, NodeKind};
 
 /// True where so little of a trace is missing that its roots' paths tell where the time went (ALGORITHMS 1a).

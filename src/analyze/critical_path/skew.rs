@@ -10,8 +10,8 @@
 
 use super::super::link::Role;
 use super::super::names::{Clock, Names};
-use super::super::tree::{SpanIdx, TraceTree};
-use super::waits::{is_declared_async, renew};
+use super::super::tree::{SpanIdx, TraceTree, renew};
+use super::waits::is_declared_async;
 use crate::model::{FastMap, Span};
 
 /// How a span's times relate to its root's clock, and its clock to its parent's.

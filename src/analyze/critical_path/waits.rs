@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::super::link::Role;
-use super::super::tree::{Hop, SpanIdx, TraceTree};
+use super::super::tree::{Hop, SpanIdx, TraceTree, renew};
 use super::skew::Timing;
 use crate::model::time::NANOS_PER_MILLI;
 use crate::model::{SpanKind, UnixNanos};
@@ -91,12 +91,6 @@ impl Waits {
         self.children.clear();
         self.children.extend(self.waited_for.iter().map(|(.., idx)| *idx));
     }
-}
-
-/// The same value `count` times, in memory that is there.
-pub(super) fn renew<T: Clone>(values: &mut Vec<T>, count: usize, value: T) {
-    values.clear();
-    values.resize(count, value);
 }
 
 /// A span's times in the root's clock, which may lie before 1970.
