@@ -112,6 +112,11 @@ impl<S> Session<S> {
         }
     }
 
+    /// The chain of the spans that are not placed yet.
+    pub fn pending(&self) -> u32 {
+        self.pending
+    }
+
     /// Nothing is left to hand over.
     pub fn is_drained(&self) -> bool {
         self.pending == NONE && self.accepted == NONE && self.tails.is_none()
