@@ -94,10 +94,8 @@ impl<'a> Linker<'a> {
     }
 
     /// The node of the unit that `idx` belongs to; `None` where the unit names no service.
-    pub fn node(&mut self, idx: SpanIdx) -> Option<NodeId> {
-        let root = self.span(self.tree.units[idx]);
-        self.names.service_of(root.resource)?;
-        Some(self.names.operation_node(root))
+    pub fn node(&self, idx: SpanIdx) -> Option<NodeId> {
+        self.tree.nodes[self.tree.units[idx]]
     }
 
     /// The counters of the service that a span belongs to.

@@ -161,11 +161,9 @@ impl Analyzer {
     fn visits(&mut self, tree: &TraceTree) -> Vec<Visit> {
         let mut visits = Vec::with_capacity(tree.spans.len());
         for (idx, span) in tree.spans.iter().enumerate() {
-            if !tree.is_local_root(idx) || self.names.service_of(span.resource).is_none() {
-                continue;
-            }
+            let Some(node) = tree.nodes[idx] else { continue };
             visits.push(Visit {
-                node: self.names.operation_node(span),
+                node,
                 version: self.names.resource(span.resource).version,
                 is_error: span.is_error,
                 duration_ns: link::duration_ns(span),

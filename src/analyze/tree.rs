@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::names::Names;
-use crate::model::{RemoteParent, Span, SpanId, SpanKind};
+use crate::model::{NodeId, RemoteParent, Span, SpanId, SpanKind};
 
 /// Index of a span in its tree.
 pub type SpanIdx = usize;
@@ -44,6 +44,8 @@ pub struct TraceTree {
     pub hops: Vec<Hop>,
     /// The local root of each span's unit.
     pub units: Vec<SpanIdx>,
+    /// The node of each local root that names a service.
+    pub nodes: Vec<Option<NodeId>>,
     /// Spans with parents before children.
     pub top_down: Vec<SpanIdx>,
     /// The same span again, how often.
@@ -62,11 +64,12 @@ impl TraceTree {
     /// Becomes the forest of these spans.
     pub fn grow(&mut self, spans: Vec<Span>, names: &mut Names) {
         (self.spans, self.duplicates) = merge_duplicates(spans, names);
-        let TraceTree { spans, parents, hops, units, .. } = self;
+        let TraceTree { spans, parents, hops, units, nodes, .. } = self;
         parents.clear();
         parents.extend((0..spans.len()).map(|idx| find_parent(spans, idx, names)));
         renew(hops, spans.len(), Hop::Remote);
         renew(units, spans.len(), 0);
+        renew(nodes, spans.len(), None);
         self.order_top_down();
         self.assign_units(names);
     }
@@ -174,7 +177,11 @@ impl TraceTree {
             self.hops[idx] = hop;
             self.units[idx] = match (hop, self.parent(idx)) {
                 (Hop::Within, Some(parent)) => self.units[parent],
-                _ => idx,
+                _ => {
+                    let span = &self.spans[idx];
+                    self.nodes[idx] = names.service_of(span.resource).map(|_| names.operation_node(span));
+                    idx
+                }
             };
         }
     }

@@ -85,13 +85,13 @@ impl<'a> CallPaths<'a> {
             let length = piece.end - piece.start;
             let unit = tree.units[piece.span];
             let (at, is_gap) = match (attribution.kind(piece), peers[piece.span]) {
-                (SectionKind::Gap(_), _) => (path.place_of(attribution.answering(tree, piece), names), true),
+                (SectionKind::Gap(_), _) => (path.place_of(attribution.answering(tree, piece)), true),
                 (SectionKind::Remote | SectionKind::Send, Some(peer)) => {
-                    let caller = path.place_of(unit, names);
+                    let caller = path.place_of(unit);
                     (path.below(caller, peer), false)
                 }
                 // Whoever was called is not known: it is the caller's own time as far as anyone can tell.
-                _ => (path.place_of(unit, names), false),
+                _ => (path.place_of(unit), false),
             };
             let place = &mut path.places[at as usize];
             *(if is_gap { &mut place.gap_ns } else { &mut place.exclusive_ns }) += length;
@@ -116,7 +116,7 @@ struct Growing<'a> {
 
 impl Growing<'_> {
     /// The place of a unit below the root, whose callers get theirs before it.
-    fn place_of(&mut self, unit: SpanIdx, names: &mut Names) -> u32 {
+    fn place_of(&mut self, unit: SpanIdx) -> u32 {
         let mut idx = unit;
         while self.place_of_unit[idx] == NO_PLACE {
             self.callers.push(idx);
@@ -125,7 +125,7 @@ impl Growing<'_> {
         }
         let mut at = self.place_of_unit[idx];
         while let Some(unit) = self.callers.pop() {
-            let node = names.operation_node(&self.tree.spans[unit]);
+            let node = self.tree.nodes[unit].expect("what names no service is of the unit above it");
             at = self.below(at, node);
             self.place_of_unit[unit] = at;
         }
