@@ -101,6 +101,8 @@ pub struct Exemplars {
     /// By rank; of these the first `count`.
     traces: [TraceId; Exemplars::MAX],
     count: usize,
+    /// Hash of the last of them.
+    last_hash: u64,
 }
 
 impl Exemplars {
@@ -110,9 +112,10 @@ impl Exemplars {
 
     /// Offers a trace.
     pub fn offer(&mut self, trace: TraceId) {
-        let rank = |trace: &TraceId| (trace.mixed(Exemplars::SEED), *trace);
+        let hash = |trace: &TraceId| trace.mixed(Exemplars::SEED);
+        let rank = |trace: &TraceId| (hash(trace), *trace);
         // The usual case once a few traces were seen: it ranks behind all that are kept.
-        if self.count == Exemplars::MAX && rank(&self.traces[Exemplars::MAX - 1]) < rank(&trace) {
+        if self.count == Exemplars::MAX && self.last_hash < hash(&trace) {
             return;
         }
         if let Err(at) = self.by_rank().binary_search_by_key(&rank(&trace), rank)
@@ -121,6 +124,7 @@ impl Exemplars {
             self.count = Exemplars::MAX.min(self.count + 1);
             self.traces[at..self.count].rotate_right(1);
             self.traces[at] = trace;
+            self.last_hash = hash(&self.traces[self.count - 1]);
         }
     }
 

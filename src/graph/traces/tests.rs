@@ -64,7 +64,7 @@ proptest! {
         for name in ["b", "a"].into_iter().filter(|_| reversed) {
             symbols.intern(name);
         }
-        let hashes = Hashes::new(symbols);
+        let mut hashes = Hashes::new(symbols);
         let traces = sample(&mut hashes, max, &sightings);
         let found: Vec<_> = traces
             .kept
