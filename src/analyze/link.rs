@@ -9,7 +9,7 @@ use crate::model::{MessagingOperation, NodeId, NodeKind, Peer, Sampling, Span, S
 
 /// What a span does in an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub enum Role {
     /// Asks and waits.
     Ask,
     /// Hands a message over.
@@ -80,8 +80,8 @@ impl<'a> Linker<'a> {
         &self.tree.spans[idx]
     }
 
-    pub fn role(&mut self, idx: SpanIdx) -> Role {
-        role(self.span(idx), self.names)
+    pub fn role(&self, idx: SpanIdx) -> Role {
+        self.tree.roles[idx]
     }
 
     pub fn peer(&mut self, idx: SpanIdx) -> Option<Peer> {

@@ -25,6 +25,8 @@ pub struct Names {
     /// By the resources' numbers.
     service_nodes: Vec<Option<NodeId>>,
     peer_nodes: FastMap<(PeerId, Symbol), NodeId>,
+    /// Names for which it is known whether they are generic.
+    generic: FastMap<Symbol, bool>,
 }
 
 impl Names {
@@ -37,6 +39,7 @@ impl Names {
             operation_nodes: FastMap::default(),
             service_nodes: Vec::new(),
             peer_nodes: FastMap::default(),
+            generic: FastMap::default(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Names {
     }
 
     /// A resource by number.
+    #[inline]
     pub fn resource(&mut self, id: ResourceId) -> Resource {
         *self.resources.get(&self.symbols.resources, id.0)
     }
@@ -125,6 +129,12 @@ impl Names {
         let peer = self.peer(span.peer).unwrap_or_default();
         [span.operation, span.request, service, peer.name, peer.namespace, namespace, environment, clock]
             .map(|symbol| self.symbols.text(symbol))
+    }
+
+    /// What `is_generic` says of a name, which is asked once only.
+    pub fn is_generic(&mut self, name: Symbol, is_generic: impl FnOnce(&str) -> bool) -> bool {
+        let symbols = &self.symbols;
+        *self.generic.entry(name).or_insert_with(|| is_generic(&symbols.text(name)))
     }
 
     /// A symbol's string.

@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use super::link::{Role, role};
 use super::names::Names;
 use crate::model::{NodeId, RemoteParent, Span, SpanId, SpanKind};
 
@@ -38,6 +39,8 @@ pub enum Hop {
 pub struct TraceTree {
     /// The distinct spans.
     pub spans: Vec<Span>,
+    /// What each does in an interaction.
+    pub roles: Vec<Role>,
     /// What stands above each.
     pub parents: Vec<Parent>,
     /// How each relates to its parent's unit.
@@ -64,7 +67,9 @@ impl TraceTree {
     /// Becomes the forest of these spans.
     pub fn grow(&mut self, spans: Vec<Span>, names: &mut Names) {
         (self.spans, self.duplicates) = merge_duplicates(spans, names);
-        let TraceTree { spans, parents, hops, units, nodes, .. } = self;
+        let TraceTree { spans, roles, parents, hops, units, nodes, .. } = self;
+        roles.clear();
+        roles.extend(spans.iter().map(|span| role(span, names)));
         parents.clear();
         parents.extend((0..spans.len()).map(|idx| find_parent(spans, idx, names)));
         renew(hops, spans.len(), Hop::Remote);

@@ -4,7 +4,7 @@
 //! Guaranteed: the times of all places add up to the root's duration, to the nanosecond.
 
 use super::super::facts::{CallPath, PathPlace};
-use super::super::link::{Role, Seen, role};
+use super::super::link::{Role, Seen};
 use super::super::names::Names;
 use super::super::tree::{Parent, SpanIdx, TraceTree, renew};
 use super::attribution::Attribution;
@@ -22,7 +22,6 @@ pub(in super::super) fn is_profiled(tree: &TraceTree) -> bool {
 /// What is known of a trace on the way to its call paths; its memory serves one trace after the other.
 #[derive(Default)]
 pub(in super::super) struct Scratch {
-    roles: Vec<Role>,
     timings: Timings,
     waits: Waits,
     attribution: Attribution,
@@ -55,13 +54,11 @@ impl<'a> CallPaths<'a> {
         names: &mut Names,
         scratch: &'a mut Scratch,
     ) -> CallPaths<'a> {
-        let Scratch { roles, timings, waits, attribution, peers, place_of_unit, .. } = scratch;
-        roles.clear();
-        roles.extend(tree.spans.iter().map(|span| role(span, names)));
-        timings.fill(tree, roles, names);
-        waits.fill(tree, roles, &timings.of_spans);
-        attribution.fill(tree, roles, seen, repetitions, waits);
-        find_peers(peers, tree, roles, seen, names);
+        let Scratch { timings, waits, attribution, peers, place_of_unit, .. } = scratch;
+        timings.fill(tree, names);
+        waits.fill(tree, &timings.of_spans);
+        attribution.fill(tree, seen, repetitions, waits);
+        find_peers(peers, tree, seen, names);
         renew(place_of_unit, tree.spans.len(), NO_PLACE);
         CallPaths { tree, scratch }
     }
@@ -152,13 +149,7 @@ fn place(parent: Option<u32>, node: NodeId) -> PathPlace {
 
 /// What each span called that reports no spans: as linking found it, else what a sending span names itself, else what
 /// the calling span around it called (an SDK around an HTTP client).
-fn find_peers(
-    peers: &mut Vec<Option<NodeId>>,
-    tree: &TraceTree,
-    roles: &[Role],
-    seen: &[Seen],
-    names: &mut Names,
-) {
+fn find_peers(peers: &mut Vec<Option<NodeId>>, tree: &TraceTree, seen: &[Seen], names: &mut Names) {
     renew(peers, tree.spans.len(), None);
     for Seen { call, callee_unit, calling_span, .. } in seen {
         if let (Some(calling), None) = (calling_span, callee_unit) {
@@ -166,7 +157,7 @@ fn find_peers(
         }
     }
     for &idx in &tree.top_down {
-        if peers[idx].is_none() && roles[idx] == Role::Send {
+        if peers[idx].is_none() && tree.roles[idx] == Role::Send {
             let span = &tree.spans[idx];
             let is_destination = names.peer(span.peer).is_some_and(|peer| peer.kind == NodeKind::Messaging);
             peers[idx] = names.peer_node(span.peer, span.resource).filter(|_| is_destination);
