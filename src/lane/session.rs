@@ -164,7 +164,7 @@ impl<S> Session<S> {
     }
 
     /// The usual case: all that ever came is one session, which is over. What [`Session::settle`] does in general comes
-    /// to the same, in twice the time.
+    /// to the same, with a sort and a second way through the arena.
     fn take_whole(
         &mut self,
         w: LogMillis,
