@@ -80,16 +80,18 @@ pub(super) fn requests(
 
 fn name_of(tree: &TraceTree, seen: &[Seen], root: SpanIdx, rules: &FlowRules, names: &mut Names) -> Symbol {
     let own = tree.spans[root].request;
-    let own_text = names.text(own);
     let refine = match rules.refine {
         Refine::Never => false,
         Refine::Always => true,
-        Refine::Auto => !tree.spans[root].is_request_certain && is_generic(&own_text, &rules.generic),
+        Refine::Auto => {
+            !tree.spans[root].is_request_certain
+                && names.is_generic(own, |text| is_generic(text, &rules.generic))
+        }
     };
     if !refine {
         return own;
     }
-    let mut text = own_text.to_string();
+    let mut text = names.text(own).to_string();
     let mut units = vec![tree.units[root]];
     for _ in 0..MAX_HOPS {
         let callees = sync_callees(seen, &units);

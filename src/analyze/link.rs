@@ -9,7 +9,7 @@ use crate::model::{MessagingOperation, NodeId, NodeKind, Peer, Sampling, Span, S
 
 /// What a span does in an interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub enum Role {
     /// Asks and waits.
     Ask,
     /// Hands a message over.
@@ -60,7 +60,7 @@ impl<'a> Linker<'a> {
             tree,
             names,
             self_calls,
-            seen: Vec::new(),
+            seen: Vec::with_capacity(tree.spans.len()),
             joined: Vec::new(),
             tallies: Vec::new(),
             is_covered,
@@ -88,8 +88,8 @@ impl<'a> Linker<'a> {
         &self.tree.spans[idx]
     }
 
-    pub fn role(&mut self, idx: SpanIdx) -> Role {
-        role(self.span(idx), self.names)
+    pub fn role(&self, idx: SpanIdx) -> Role {
+        self.tree.roles[idx]
     }
 
     pub fn peer(&mut self, idx: SpanIdx) -> Option<Peer> {
@@ -102,10 +102,8 @@ impl<'a> Linker<'a> {
     }
 
     /// The node of the unit that `idx` belongs to; `None` where the unit names no service.
-    pub fn node(&mut self, idx: SpanIdx) -> Option<NodeId> {
-        let root = self.span(self.tree.units[idx]);
-        self.names.service_of(root.resource)?;
-        Some(self.names.operation_node(root))
+    pub fn node(&self, idx: SpanIdx) -> Option<NodeId> {
+        self.tree.nodes[self.tree.units[idx]]
     }
 
     /// The counters of the service that a span belongs to.

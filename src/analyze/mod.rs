@@ -66,6 +66,7 @@ pub struct Analyzer {
     names: Names,
     self_calls: bool,
     flow_rules: FlowRules,
+    tree: TraceTree,
     paths: Scratch,
 }
 
@@ -74,12 +75,19 @@ impl Analyzer {
     pub fn new(symbols: Arc<Symbols>, config: &Config) -> Analyzer {
         let flow_rules = FlowRules { refine: config.flows.refine, generic: config.flows.generic.clone() };
         let names = Names::new(symbols);
-        Analyzer { names, self_calls: config.linking.self_calls, flow_rules, paths: Scratch::default() }
+        Analyzer {
+            names,
+            self_calls: config.linking.self_calls,
+            flow_rules,
+            tree: TraceTree::default(),
+            paths: Scratch::default(),
+        }
     }
 
     /// The facts of one trace. The order of `spans` does not matter; duplicates count once.
     pub fn analyze(&mut self, trace: TraceId, spans: Vec<Span>, scope: Scope) -> Facts {
-        let tree = TraceTree::build(spans, &mut self.names);
+        let mut tree = std::mem::take(&mut self.tree);
+        tree.grow(spans, &mut self.names);
         let Linker { mut seen, joined, mut tallies, .. } = self.link(&tree);
         let repetitions = retry::repetitions(&tree, &seen);
         retry::mark_attempts(&mut seen, &repetitions);
@@ -111,7 +119,11 @@ impl Analyzer {
             visits: self.visits(&tree, &seen),
             calls: seen.into_iter().map(|seen| seen.call).collect(),
             joined: joined.into_iter().map(|seen| seen.joined).collect(),
-            spans: if Facts::may_keep(&flows, &tree.spans) { tree.spans } else { Vec::new() },
+            spans: if Facts::may_keep(&flows, &tree.spans) {
+                std::mem::take(&mut tree.spans)
+            } else {
+                Vec::new()
+            },
             flows,
             tallies,
         };
@@ -119,6 +131,7 @@ impl Analyzer {
         for call in facts.calls.iter_mut().chain(joined) {
             call.start = call.start.clamp(scope.earliest, scope.latest_call);
         }
+        self.tree = tree;
         facts
     }
 
@@ -130,7 +143,8 @@ impl Analyzer {
     /// The critical path of one trace, the earliest root's where it has several; `None` for no spans.
     /// The order of `spans` does not matter; duplicates count once.
     pub fn critical_path(&mut self, spans: Vec<Span>) -> Option<CriticalPath> {
-        let tree = TraceTree::build(spans, &mut self.names);
+        let mut tree = TraceTree::default();
+        tree.grow(spans, &mut self.names);
         let seen = self.link(&tree).seen;
         let repetitions = retry::repetitions(&tree, &seen);
         critical_path::critical_path(&tree, &seen, &repetitions, &mut self.names)
@@ -148,13 +162,11 @@ impl Analyzer {
     fn visits(&mut self, tree: &TraceTree, seen: &[Seen]) -> Vec<Visit> {
         let mut is_called = vec![false; tree.spans.len()];
         seen.iter().filter_map(|seen| seen.callee_unit).for_each(|unit| is_called[unit] = true);
-        let mut visits = Vec::new();
+        let mut visits = Vec::with_capacity(tree.spans.len());
         for (idx, span) in tree.spans.iter().enumerate() {
-            if !tree.is_local_root(idx) || self.names.service_of(span.resource).is_none() {
-                continue;
-            }
+            let Some(node) = tree.nodes[idx] else { continue };
             visits.push(Visit {
-                node: self.names.operation_node(span),
+                node,
                 version: self.names.resource(span.resource).version,
                 is_error: span.is_error,
                 duration_ns: link::duration_ns(span),

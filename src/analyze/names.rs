@@ -22,8 +22,11 @@ pub struct Names {
     resources: TableView<Resource>,
     peers: TableView<Peer>,
     operation_nodes: FastMap<(ResourceId, Symbol), NodeId>,
-    service_nodes: FastMap<ResourceId, NodeId>,
+    /// By the resources' numbers.
+    service_nodes: Vec<Option<NodeId>>,
     peer_nodes: FastMap<(PeerId, Symbol), NodeId>,
+    /// Names for which it is known whether they are generic.
+    generic: FastMap<Symbol, bool>,
 }
 
 impl Names {
@@ -34,8 +37,9 @@ impl Names {
             resources: TableView::new(),
             peers: TableView::new(),
             operation_nodes: FastMap::default(),
-            service_nodes: FastMap::default(),
+            service_nodes: Vec::new(),
             peer_nodes: FastMap::default(),
+            generic: FastMap::default(),
         }
     }
 
@@ -45,6 +49,7 @@ impl Names {
     }
 
     /// A resource by number.
+    #[inline]
     pub fn resource(&mut self, id: ResourceId) -> Resource {
         *self.resources.get(&self.symbols.resources, id.0)
     }
@@ -89,11 +94,13 @@ impl Names {
 
     /// The service's node, without operation.
     pub fn service_node(&mut self, resource: ResourceId) -> NodeId {
-        if let Some(node) = self.service_nodes.get(&resource) {
-            return *node;
+        let at = resource.0 as usize;
+        if let Some(node) = self.service_nodes.get(at).copied().flatten() {
+            return node;
         }
         let node = self.intern_service(resource, Symbol::EMPTY);
-        self.service_nodes.insert(resource, node);
+        self.service_nodes.resize(self.service_nodes.len().max(at + 1), None);
+        self.service_nodes[at] = Some(node);
         node
     }
 
@@ -122,6 +129,12 @@ impl Names {
         let peer = self.peer(span.peer).unwrap_or_default();
         [span.operation, span.request, service, peer.name, peer.namespace, namespace, environment, clock]
             .map(|symbol| self.symbols.text(symbol))
+    }
+
+    /// What `is_generic` says of a name, which is asked once only.
+    pub fn is_generic(&mut self, name: Symbol, is_generic: impl FnOnce(&str) -> bool) -> bool {
+        let symbols = &self.symbols;
+        *self.generic.entry(name).or_insert_with(|| is_generic(&symbols.text(name)))
     }
 
     /// A symbol's string.

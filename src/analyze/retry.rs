@@ -15,6 +15,10 @@ pub(super) fn mark_attempts(seen: &mut [Seen], repetitions: &[(usize, usize)]) {
 
 /// Positions in `seen` of each attempt that was not the last of its group, with the one that followed it.
 pub(super) fn repetitions(tree: &TraceTree, seen: &[Seen]) -> Vec<(usize, usize)> {
+    // The usual case: nothing failed, so nothing was repeated.
+    if !seen.iter().any(has_failed) && !tree.spans.iter().any(|span| span.is_resend) {
+        return Vec::new();
+    }
     let mut attempts: Vec<usize> = (0..seen.len()).filter(|at| is_attempt(&seen[*at])).collect();
     attempts.sort_unstable_by_key(|at| {
         let Seen { call, caller_unit, calling_span, .. } = &seen[*at];
@@ -34,7 +38,10 @@ fn is_attempt(seen: &Seen) -> bool {
 
 fn follows_failure(tree: &TraceTree, before: &Seen, after: &Seen) -> bool {
     let (Some(first), Some(second)) = (before.calling_span, after.calling_span) else { return false };
-    let has_failed = before.call.caller_error || before.call.callee_error;
     let starts_after = tree.spans[second].start >= tree.spans[first].end;
-    first != second && (tree.spans[second].is_resend || (has_failed && starts_after))
+    first != second && (tree.spans[second].is_resend || (has_failed(before) && starts_after))
+}
+
+fn has_failed(seen: &Seen) -> bool {
+    seen.call.caller_error || seen.call.callee_error
 }

@@ -5,8 +5,9 @@
 
 use std::cmp::Ordering;
 
+use super::link::{Role, role};
 use super::names::Names;
-use crate::model::{RemoteParent, Span, SpanId, SpanKind};
+use crate::model::{NodeId, RemoteParent, Span, SpanId, SpanKind};
 
 /// Index of a span in its tree.
 pub type SpanIdx = usize;
@@ -33,39 +34,50 @@ pub enum Hop {
     Remote,
 }
 
-/// A trace as a forest.
+/// A trace as a forest; its memory serves one trace after the other.
+#[derive(Default)]
 pub struct TraceTree {
     /// The distinct spans.
     pub spans: Vec<Span>,
+    /// What each does in an interaction.
+    pub roles: Vec<Role>,
     /// What stands above each.
     pub parents: Vec<Parent>,
     /// How each relates to its parent's unit.
     pub hops: Vec<Hop>,
     /// The local root of each span's unit.
     pub units: Vec<SpanIdx>,
+    /// The node of each local root that names a service.
+    pub nodes: Vec<Option<NodeId>>,
     /// Spans with parents before children.
     pub top_down: Vec<SpanIdx>,
     /// The same span again, how often.
     pub duplicates: u64,
+    siblings: Vec<Siblings>,
+}
+
+/// A span's place among the children of its parent.
+#[derive(Clone, Copy)]
+struct Siblings {
+    first_child: SpanIdx,
+    next: SpanIdx,
 }
 
 impl TraceTree {
-    /// Builds the forest.
-    pub fn build(spans: Vec<Span>, names: &mut Names) -> TraceTree {
-        let (mut spans, duplicates) = merge_duplicates(spans, names);
-        share_sampling(&mut spans);
-        let mut parents: Vec<Parent> = (0..spans.len()).map(|idx| find_parent(&spans, idx, names)).collect();
-        let top_down = order_top_down(&spans, &mut parents);
-        let mut tree = TraceTree {
-            hops: vec![Hop::Remote; spans.len()],
-            units: vec![0; spans.len()],
-            spans,
-            parents,
-            top_down,
-            duplicates,
-        };
-        tree.assign_units(names);
-        tree
+    /// Becomes the forest of these spans.
+    pub fn grow(&mut self, spans: Vec<Span>, names: &mut Names) {
+        (self.spans, self.duplicates) = merge_duplicates(spans, names);
+        share_sampling(&mut self.spans);
+        let TraceTree { spans, roles, parents, hops, units, nodes, .. } = self;
+        roles.clear();
+        roles.extend(spans.iter().map(|span| role(span, names)));
+        parents.clear();
+        parents.extend((0..spans.len()).map(|idx| find_parent(spans, idx, names)));
+        renew(hops, spans.len(), Hop::Remote);
+        renew(units, spans.len(), 0);
+        renew(nodes, spans.len(), None);
+        self.order_top_down();
+        self.assign_units(names);
     }
 
     /// Positions of the spans with this id: up to two where client and server share it.
@@ -95,6 +107,72 @@ impl TraceTree {
         self.units[idx] == idx
     }
 
+    /// Orders parents before children. LINK-LOOP: of a loop of parents the smallest id becomes an orphan root.
+    fn order_top_down(&mut self) {
+        let count = self.spans.len();
+        renew(&mut self.siblings, count, Siblings { first_child: NO_SPAN, next: NO_SPAN });
+        self.top_down.clear();
+        for idx in (0..count).rev() {
+            match self.parents[idx] {
+                Parent::Span(parent) => {
+                    self.siblings[idx].next = self.siblings[parent].first_child;
+                    self.siblings[parent].first_child = idx;
+                }
+                Parent::Root | Parent::Missing => self.top_down.push(idx),
+            }
+        }
+        self.place_children(0);
+        if self.top_down.len() < count {
+            self.cut_loops();
+        }
+    }
+
+    /// Puts the children of all spans from `position` on behind them, and theirs.
+    fn place_children(&mut self, mut position: usize) {
+        while let Some(idx) = self.top_down.get(position) {
+            let mut child = self.siblings[*idx].first_child;
+            while child != NO_SPAN {
+                self.top_down.push(child);
+                child = self.siblings[child].next;
+            }
+            position += 1;
+        }
+    }
+
+    /// What has no place yet hangs under loops. Spans are sorted by id, so the walk up from the first one that is left
+    /// finds a loop.
+    fn cut_loops(&mut self) {
+        let mut is_placed = vec![false; self.spans.len()];
+        self.top_down.iter().for_each(|idx| is_placed[*idx] = true);
+        for idx in 0..self.spans.len() {
+            if is_placed[idx] {
+                continue;
+            }
+            let cut = smallest_of_loop(&self.parents, idx);
+            self.detach(cut);
+            let position = self.top_down.len();
+            self.top_down.push(cut);
+            self.place_children(position);
+            self.top_down[position..].iter().for_each(|idx| is_placed[*idx] = true);
+        }
+    }
+
+    /// Makes a span an orphan.
+    fn detach(&mut self, idx: SpanIdx) {
+        let Some(parent) = self.parent(idx) else { return };
+        self.parents[idx] = Parent::Missing;
+        let next = self.siblings[idx].next;
+        let mut before = self.siblings[parent].first_child;
+        if before == idx {
+            self.siblings[parent].first_child = next;
+            return;
+        }
+        while self.siblings[before].next != idx {
+            before = self.siblings[before].next;
+        }
+        self.siblings[before].next = next;
+    }
+
     fn assign_units(&mut self, names: &mut Names) {
         for position in 0..self.top_down.len() {
             let idx = self.top_down[position];
@@ -105,7 +183,11 @@ impl TraceTree {
             self.hops[idx] = hop;
             self.units[idx] = match (hop, self.parent(idx)) {
                 (Hop::Within, Some(parent)) => self.units[parent],
-                _ => idx,
+                _ => {
+                    let span = &self.spans[idx];
+                    self.nodes[idx] = names.service_of(span.resource).map(|_| names.operation_node(span));
+                    idx
+                }
             };
         }
     }
@@ -193,9 +275,9 @@ fn find(spans: &[Span], id: SpanId) -> std::ops::Range<SpanIdx> {
 
 fn find_parent(spans: &[Span], idx: SpanIdx, names: &mut Names) -> Parent {
     let span = &spans[idx];
-    let own = find(spans, span.id);
-    if own.len() == 2 && side(span) == 1 {
-        return Parent::Span(own.start);
+    // Both halves of a shared id lie side by side, the client's first.
+    if side(span) == 1 && idx > 0 && spans[idx - 1].id == span.id {
+        return Parent::Span(idx - 1);
     }
     if span.parent.is_none() {
         return Parent::Root;
@@ -214,50 +296,13 @@ fn find_parent(spans: &[Span], idx: SpanIdx, names: &mut Names) -> Parent {
     }
 }
 
-/// Orders parents before children. LINK-LOOP: of a loop of parents the smallest id becomes an orphan root.
-fn order_top_down(spans: &[Span], parents: &mut [Parent]) -> Vec<SpanIdx> {
-    let mut first_child = vec![NO_SPAN; spans.len()];
-    let mut next_sibling = vec![NO_SPAN; spans.len()];
-    let mut order = Vec::with_capacity(spans.len());
-    for idx in (0..spans.len()).rev() {
-        match parents[idx] {
-            Parent::Span(parent) => {
-                next_sibling[idx] = first_child[parent];
-                first_child[parent] = idx;
-            }
-            Parent::Root | Parent::Missing => order.push(idx),
-        }
-    }
-    let mut position = 0;
-    let mut is_placed = vec![false; spans.len()];
-    let mut search_from = 0;
-    loop {
-        while position < order.len() {
-            let idx = order[position];
-            is_placed[idx] = true;
-            position += 1;
-            let mut child = first_child[idx];
-            while child != NO_SPAN {
-                if !is_placed[child] {
-                    order.push(child);
-                }
-                child = next_sibling[child];
-            }
-        }
-        // What is left hangs under loops. Spans are sorted by id, so the walk up from the first one that is left finds a loop.
-        while search_from < spans.len() && is_placed[search_from] {
-            search_from += 1;
-        }
-        if search_from == spans.len() {
-            return order;
-        }
-        let cut = smallest_of_loop(parents, search_from);
-        parents[cut] = Parent::Missing;
-        order.push(cut);
-    }
-}
-
 const NO_SPAN: SpanIdx = usize::MAX;
+
+/// The same value `count` times, in memory that is there.
+pub(super) fn renew<T: Clone>(values: &mut Vec<T>, count: usize, value: T) {
+    values.clear();
+    values.resize(count, value);
+}
 
 fn smallest_of_loop(parents: &[Parent], start: SpanIdx) -> SpanIdx {
     let up = |idx: SpanIdx| match parents[idx] {

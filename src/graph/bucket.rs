@@ -154,8 +154,8 @@ impl Bucket {
         for place in request.path.iter().flat_map(|path| &path.places) {
             self.offer(&[place.node], caps, hashes);
         }
-        let mut touches = request.touches.clone();
-        self.place_all(&mut touches, caps, hashes);
+        self.offer(&request.touches, caps, hashes);
+        let touches = self.places.get_all(&request.touches);
         let key = FlowKey { service, name: request.name };
         let refines = (request.name != request.base).then_some(request.base);
         match self.flow(key, refines, sign, caps, hashes) {
@@ -398,8 +398,18 @@ fn entry<'a, K: Ord + Copy + Hash, V: Default>(
     if sign == Sign::Minus {
         return (sums.get_mut(&key), None);
     }
+    // The usual case: nothing has to go, so one look-up does.
+    if kept.len() < cap {
+        let stats = sums.entry(key).or_insert_with(|| {
+            if cap < usize::MAX {
+                kept.offer(cap, rank(), key);
+            }
+            V::default()
+        });
+        return (Some(stats), None);
+    }
     let mut fallen = None;
-    if cap < usize::MAX && !sums.contains_key(&key) {
+    if !sums.contains_key(&key) {
         match kept.offer(cap, rank(), key) {
             Offer::Kept => {}
             Offer::Replaced(out) => fallen = sums.remove(&out).map(|stats| (out, stats)),

@@ -37,6 +37,11 @@ impl<K: Ord + Copy> BottomK<K> {
         }
     }
 
+    /// How many keys are kept.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// True where the key is among those that are kept.
     pub fn contains(&self, hash: u64, key: K) -> bool {
         self.0.contains(&(hash, key))

@@ -4,27 +4,32 @@ use std::sync::Arc;
 
 use super::stats::{EdgeKey, FlowKey, JoinedKey};
 use crate::model::symbols::TableView;
-use crate::model::{FastMap, Node, NodeId, NodeKind, Symbol, Symbols, stable_hash, stable_hash_wide};
+use crate::model::{
+    Node, NodeId, NodeKind, Resource, ResourceId, Symbol, Symbols, stable_hash, stable_hash_wide,
+};
 
 /// One thread's view of the nodes, with their hashes remembered.
 pub struct Hashes {
     symbols: Arc<Symbols>,
     nodes: TableView<Node>,
-    known: FastMap<NodeId, u64>,
-    known_wide: FastMap<NodeId, u128>,
-    services: FastMap<NodeId, NodeId>,
+    /// What was found out, by the nodes' numbers.
+    known: Vec<Option<Known>>,
+    /// Resources without their versions, by the resources' numbers.
+    unversioned: Vec<Option<ResourceId>>,
+}
+
+/// What is remembered of a node.
+#[derive(Clone, Copy)]
+struct Known {
+    service: NodeId,
+    hash: u64,
+    wide_hash: u128,
 }
 
 impl Hashes {
     /// A view of `symbols`.
     pub fn new(symbols: Arc<Symbols>) -> Hashes {
-        Hashes {
-            symbols,
-            nodes: TableView::new(),
-            known: FastMap::default(),
-            known_wide: FastMap::default(),
-            services: FastMap::default(),
-        }
+        Hashes { symbols, nodes: TableView::new(), known: Vec::new(), unversioned: Vec::new() }
     }
 
     /// The tables behind the numbers.
@@ -44,12 +49,7 @@ impl Hashes {
 
     /// The node at service level.
     pub(super) fn service_of(&mut self, node: NodeId) -> NodeId {
-        if let Some(service) = self.services.get(&node) {
-            return *service;
-        }
-        let service = self.with_operation(node, Symbol::EMPTY);
-        self.services.insert(node, service);
-        service
+        self.known(node).service
     }
 
     /// The node that stands for the service's operations beyond the cap.
@@ -64,22 +64,28 @@ impl Hashes {
 
     /// Hash of a node's strings.
     pub(super) fn node(&mut self, id: NodeId) -> u64 {
-        if let Some(hash) = self.known.get(&id) {
-            return *hash;
-        }
-        let hash = stable_hash(&self.bytes(id));
-        self.known.insert(id, hash);
-        hash
+        self.known(id).hash
     }
 
     /// Hash of a node's strings, for what is told apart by it.
     pub(super) fn node_wide(&mut self, id: NodeId) -> u128 {
-        if let Some(hash) = self.known_wide.get(&id) {
-            return *hash;
+        self.known(id).wide_hash
+    }
+
+    fn known(&mut self, id: NodeId) -> Known {
+        let at = id.0 as usize;
+        if let Some(known) = self.known.get(at).copied().flatten() {
+            return known;
         }
-        let hash = self.node_wide_anew(id);
-        self.known_wide.insert(id, hash);
-        hash
+        let bytes = self.bytes(id);
+        let known = Known {
+            service: self.with_operation(id, Symbol::EMPTY),
+            hash: stable_hash(&bytes),
+            wide_hash: stable_hash_wide(&bytes),
+        };
+        self.known.resize(self.known.len().max(at + 1), None);
+        self.known[at] = Some(known);
+        known
     }
 
     /// The same where nothing can be remembered.
@@ -95,6 +101,19 @@ impl Hashes {
             bytes.push(0xff);
         }
         bytes
+    }
+
+    /// The resource without its version.
+    pub(super) fn unversioned(&mut self, id: ResourceId) -> ResourceId {
+        let at = id.0 as usize;
+        if let Some(known) = self.unversioned.get(at).copied().flatten() {
+            return known;
+        }
+        let resource = Resource { version: Symbol::EMPTY, ..self.symbols.resources.get(id.0) };
+        let unversioned = ResourceId(self.symbols.resources.intern(resource));
+        self.unversioned.resize(self.unversioned.len().max(at + 1), None);
+        self.unversioned[at] = Some(unversioned);
+        unversioned
     }
 
     /// Hash of an edge's strings.

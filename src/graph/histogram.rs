@@ -33,8 +33,10 @@ pub struct Histogram {
     pub min: u64,
     /// Largest value.
     pub max: u64,
-    /// Buckets with values: index and count, by index.
-    pub(super) buckets: Vec<(u8, u64)>,
+    /// The bucket of the first of `counts`.
+    first: u8,
+    /// Values by bucket, up to the last bucket that had one: a value finds its count without a search.
+    counts: Vec<u64>,
 }
 
 impl Histogram {
@@ -65,18 +67,29 @@ impl Histogram {
         self.max = self.max.max(other.max);
         self.count += other.count;
         self.sum += other.sum;
-        if self.buckets.is_empty() {
-            self.buckets.clone_from(&other.buckets);
-            return;
+        if let Some(last) = other.counts.len().checked_sub(1) {
+            self.cover(other.first, other.first + last as u8);
+            let from = usize::from(other.first - self.first);
+            self.counts[from..].iter_mut().zip(&other.counts).for_each(|(sum, n)| *sum += n);
         }
-        for (index, count) in &other.buckets {
-            *self.bucket(*index) += count;
+    }
+
+    /// From its numbers, and its buckets with values: index and count.
+    pub(super) fn of_filled(
+        (count, sum, min, max): (u64, u128, u64, u64),
+        filled: impl IntoIterator<Item = (u8, u64)>,
+    ) -> Histogram {
+        let mut histogram = Histogram { count, sum, min, max, ..Histogram::default() };
+        for (index, count) in filled {
+            *histogram.bucket(index) = count;
         }
+        histogram
     }
 
     /// Buckets with values: index and count, by index. `docs/FORMAT.md` has the borders.
     pub fn filled(&self) -> impl Iterator<Item = (u8, u64)> {
-        self.buckets.iter().copied().filter(|(_, count)| *count > 0)
+        let counts = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        counts.map(|(at, count)| (self.first + at as u8, *count))
     }
 
     /// Mean in nanoseconds; `None` without values.
@@ -93,11 +106,11 @@ impl Histogram {
         }
         let rank = (q.clamp(0.0, 1.0) * self.count as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
-        let found = self.buckets.iter().find(|(_, count)| {
+        let found = self.filled().find(|(_, count)| {
             seen += count;
             seen >= rank
         });
-        let index = found.map_or(OVERFLOW, |(index, _)| *index);
+        let index = found.map_or(OVERFLOW, |(index, _)| index);
         let middle = match index {
             0 => self.min as f64,
             OVERFLOW => self.max as f64,
@@ -110,14 +123,23 @@ impl Histogram {
     }
 
     fn bucket(&mut self, index: u8) -> &mut u64 {
-        let at = match self.buckets.binary_search_by_key(&index, |(index, _)| *index) {
-            Ok(at) => at,
-            Err(at) => {
-                self.buckets.insert(at, (index, 0));
-                at
-            }
-        };
-        &mut self.buckets[at].1
+        self.cover(index, index);
+        &mut self.counts[usize::from(index - self.first)]
+    }
+
+    /// Makes room for the buckets from `first` to `last`.
+    fn cover(&mut self, first: u8, last: u8) {
+        if self.counts.is_empty() {
+            self.first = first;
+        }
+        if first < self.first {
+            self.counts.splice(0..0, std::iter::repeat_n(0, usize::from(self.first - first)));
+            self.first = first;
+        }
+        let count = usize::from(last.saturating_sub(self.first)) + 1;
+        if self.counts.len() < count {
+            self.counts.resize(count, 0);
+        }
     }
 }
 
@@ -195,8 +217,7 @@ mod tests {
             gone.iter().for_each(|value| histogram.take_back(*value));
             let rest = of(&kept);
             prop_assert_eq!((histogram.count, histogram.sum), (rest.count, rest.sum));
-            histogram.buckets.retain(|(_, count)| *count > 0);
-            prop_assert_eq!(histogram.buckets, rest.buckets);
+            prop_assert!(histogram.filled().eq(rest.filled()));
         }
     }
 

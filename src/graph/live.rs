@@ -1,6 +1,7 @@
 //! The live graph: open minutes in a concurrent map, and minutes that are final but not sealed yet.
 //!
-//! Open minutes are keyed by (lane, minute): each entry has one writer, its lane, and any reader.
+//! Open minutes are keyed by (lane, minute): each entry has one writer and any reader. The lanes of one group that one
+//! thread writes share the entries of the first of them: merging lanes is not the same work as adding their facts.
 //! Lanes that share their inputs form a group; a minute that all lanes of its group are done with is final.
 //! Lock order: `finals`, then an entry of `open`; no guard of the map is held across a second access to it.
 
@@ -22,7 +23,7 @@ pub type LaneId = u32;
 /// Lanes that are sealed together: all virtual lanes of a merged instance, or one that is a partition.
 pub type GroupId = u32;
 
-/// A minute of a lane that is not final.
+/// A minute of a thread's lanes that is not final.
 #[derive(Default)]
 struct OpenMinute {
     /// Facts of closed sessions.
@@ -88,7 +89,13 @@ impl LiveGraph {
 
     /// A writer for one thread's lanes.
     pub fn writer(self: &Arc<Self>) -> LaneWriter {
-        LaneWriter { hashes: Hashes::new(self.symbols.clone()), live: self.clone(), floors: BTreeMap::new() }
+        LaneWriter {
+            hashes: Hashes::new(self.symbols.clone()),
+            live: self.clone(),
+            firsts: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            floors: BTreeMap::new(),
+        }
     }
 
     /// Counts `lane` among those that the minutes of `group` wait for.
@@ -213,11 +220,22 @@ impl LiveGraph {
 pub struct LaneWriter {
     live: Arc<LiveGraph>,
     hashes: Hashes,
+    /// The first lane of each group: the others' facts are counted in its minutes.
+    firsts: BTreeMap<GroupId, LaneId>,
+    /// The lane in whose minutes each lane's facts are counted.
+    shared: BTreeMap<LaneId, LaneId>,
     /// Last minute of each lane whose facts are not counted.
     floors: BTreeMap<LaneId, Minute>,
 }
 
 impl LaneWriter {
+    /// Counts `lane` among those that the minutes of `group` wait for, and writes it from now on.
+    pub fn add_lane(&mut self, group: GroupId, lane: LaneId) {
+        self.live.add_lane(group, lane);
+        let first = *self.firsts.entry(group).or_insert(lane);
+        self.shared.insert(lane, first);
+    }
+
     /// Facts of `lane` up to `through` are not counted: they are sealed, or were never to be known.
     pub fn begin_behind(&mut self, lane: LaneId, through: Minute) {
         let floor = self.floors.entry(lane).or_insert(through);
@@ -227,7 +245,7 @@ impl LaneWriter {
     /// Counts the facts of a closed session or fragment.
     pub fn record(&mut self, lane: LaneId, facts: &Facts) {
         if self.is_counted(lane, facts) {
-            let mut open = self.live.open.entry((lane, facts.minute)).or_default();
+            let mut open = self.live.open.entry(self.key(lane, facts)).or_default();
             open.settled.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
         }
     }
@@ -237,7 +255,7 @@ impl LaneWriter {
         if !self.is_counted(lane, facts) {
             return false;
         }
-        let (open, none) = (self.live.open.get(&(lane, facts.minute)), Bucket::default());
+        let (open, none) = (self.live.open.get(&self.key(lane, facts)), Bucket::default());
         let settled = open.as_ref().map_or(&none, |open| &open.settled);
         settled.would_keep(facts, &self.live.caps, &mut self.hashes)
     }
@@ -245,14 +263,14 @@ impl LaneWriter {
     /// Shows the facts of a session that is quiet but not closed.
     pub fn show(&mut self, lane: LaneId, facts: &Facts) {
         if self.is_counted(lane, facts) {
-            let mut open = self.live.open.entry((lane, facts.minute)).or_default();
+            let mut open = self.live.open.entry(self.key(lane, facts)).or_default();
             open.shown.apply(Sign::Plus, facts, &self.live.caps, &mut self.hashes);
         }
     }
 
     /// Takes back what [`LaneWriter::show`] showed.
     pub fn hide(&mut self, lane: LaneId, facts: &Facts) {
-        let key = (lane, facts.minute);
+        let key = self.key(lane, facts);
         let Some(mut open) = self.live.open.get_mut(&key) else { return };
         open.shown.apply(Sign::Minus, facts, &self.live.caps, &mut self.hashes);
         if open.shown.is_empty() {
@@ -261,7 +279,7 @@ impl LaneWriter {
         let is_unused = open.settled.is_empty() && open.shown.is_empty();
         drop(open);
         if is_unused {
-            // The lane is the entry's only writer, so nothing came in between.
+            // This is the entry's only writer, so nothing came in between.
             self.live.open.remove(&key);
         }
     }
@@ -285,6 +303,10 @@ impl LaneWriter {
         let through = after.filter(|_| after > before)?;
         self.close_through(group, through);
         Some(through)
+    }
+
+    fn key(&self, lane: LaneId, facts: &Facts) -> (LaneId, Minute) {
+        (self.shared.get(&lane).copied().unwrap_or(lane), facts.minute)
     }
 
     fn is_counted(&self, lane: LaneId, facts: &Facts) -> bool {

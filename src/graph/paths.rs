@@ -128,7 +128,7 @@ pub struct PathContext {
 impl FlowPaths {
     /// Adds the path of a request, or takes it back; at most `max` contexts are kept.
     pub(super) fn apply(&mut self, sign: Sign, path: &CallPath, max: usize, hashes: &mut Hashes) {
-        let weight = u128::from(path.sampling.weight());
+        let weight = path.sampling.weight();
         let own = |place: &PathPlace| (Rank::default(), place.exclusive_ns + place.gap_ns);
         let mut known: Vec<(Rank, u64)> = path.places.iter().map(own).collect();
         for (at, place) in path.places.iter().enumerate().rev() {
@@ -136,10 +136,10 @@ impl FlowPaths {
                 known[parent as usize].1 += known[at].1;
             }
         }
-        let weighted = |nanos: u64| weight.saturating_mul(nanos.into());
+        let weighted = |n: u64| u128::from(weight) * u128::from(n);
         sign.apply(&mut self.requests, 1);
-        sign.apply_wide(&mut self.weight, weight);
-        sign.apply_wide(&mut self.weight_squares, weight.saturating_mul(weight));
+        sign.apply_wide(&mut self.weight, weight.into());
+        sign.apply_wide(&mut self.weight_squares, weighted(weight));
         sign.apply_wide(&mut self.duration, weighted(known.first().map_or(0, |(_, inclusive)| *inclusive)));
         for (at, place) in path.places.iter().enumerate() {
             let above = place.parent.map_or(Rank::default(), |parent| known[parent as usize].0);
@@ -151,7 +151,7 @@ impl FlowPaths {
             };
             let Some(sums) = sums else { continue };
             sign.apply(&mut sums.requests, 1);
-            sign.apply_wide(&mut sums.weight, weight);
+            sign.apply_wide(&mut sums.weight, weight.into());
             sign.apply_wide(&mut sums.exclusive, weighted(place.exclusive_ns));
             sign.apply_wide(&mut sums.gap, weighted(place.gap_ns));
             sign.apply_wide(&mut sums.retry, weighted(place.retry_ns));

@@ -2,6 +2,8 @@
 //!
 //! Guarantee: what is kept is a function of the set of nodes that were offered, in whatever order.
 
+use std::borrow::Cow;
+
 use super::bucket::Caps;
 use super::cap::{BottomK, Offer};
 use super::hashes::Hashes;
@@ -21,6 +23,8 @@ pub(super) struct Fold {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
     of: FastMap<NodeId, NodeId>,
+    /// A bit for each node in `of`: nearly all offers are of nodes that were offered before.
+    is_placed: Vec<u64>,
     operations: FastMap<NodeId, BottomK<NodeId>>,
     services: BottomK<NodeId>,
     is_service_kept: FastMap<NodeId, bool>,
@@ -37,6 +41,14 @@ impl Places {
         }
     }
 
+    /// The places of nodes that were offered.
+    pub fn get_all<'a>(&self, nodes: &'a [NodeId]) -> Cow<'a, [NodeId]> {
+        match self.is_folding {
+            true => nodes.iter().map(|node| self.get(*node)).collect(),
+            false => Cow::Borrowed(nodes),
+        }
+    }
+
     /// True where at least one node does not go to itself.
     pub fn is_folding(&self) -> bool {
         self.is_folding
@@ -48,10 +60,16 @@ impl Places {
     }
 
     /// Offers a node. What falls out for it is added to `folds`.
+    #[inline]
     pub fn offer(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes, folds: &mut Vec<Fold>) {
-        if caps.nodes == usize::MAX || node == OTHER_NODE || self.of.contains_key(&node) {
-            return;
+        let bits = self.is_placed.get(node.0 as usize / 64).copied().unwrap_or(0);
+        let is_placed = bits >> (node.0 % 64) & 1 == 1;
+        if caps.nodes < usize::MAX && !is_placed && node != OTHER_NODE {
+            self.place(node, caps, hashes, folds);
         }
+    }
+
+    fn place(&mut self, node: NodeId, caps: &Caps, hashes: &mut Hashes, folds: &mut Vec<Fold>) {
         let service = hashes.service_of(node);
         let place = match self.keeps_service(service, caps, hashes, folds) {
             false => OTHER_NODE,
@@ -59,7 +77,14 @@ impl Places {
             true => node,
         };
         self.is_folding |= place != node;
+        self.set(node, place);
+    }
+
+    fn set(&mut self, node: NodeId, place: NodeId) {
         self.of.insert(node, place);
+        let at = node.0 as usize / 64;
+        self.is_placed.resize(self.is_placed.len().max(at + 1), 0);
+        self.is_placed[at] |= 1 << (node.0 % 64);
     }
 
     fn keeps_service(
@@ -115,7 +140,7 @@ impl Places {
         for place in self.of.values_mut().filter(|place| **place == out) {
             *place = into;
         }
-        self.of.insert(out, into);
+        self.set(out, into);
         folds.push(Fold { out, into });
     }
 }

@@ -98,7 +98,13 @@ pub struct FlowKey {
 
 /// Traces to open: the few with the smallest hashes, so the choice depends on no order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exemplars(pub(super) Vec<TraceId>);
+pub struct Exemplars {
+    /// By rank; of these the first `count`.
+    traces: [TraceId; Exemplars::MAX],
+    count: usize,
+    /// Hash of the last of them.
+    last_hash: u64,
+}
 
 impl Exemplars {
     /// Traces kept of one edge or flow.
@@ -107,26 +113,34 @@ impl Exemplars {
 
     /// Offers a trace.
     pub fn offer(&mut self, trace: TraceId) {
-        let rank = |trace: &TraceId| (trace.mixed(Exemplars::SEED), *trace);
+        let hash = |trace: &TraceId| trace.mixed(Exemplars::SEED);
+        let rank = |trace: &TraceId| (hash(trace), *trace);
         // The usual case once a few traces were seen: it ranks behind all that are kept.
-        if self.0.len() == Exemplars::MAX && self.0.last().is_some_and(|last| rank(last) < rank(&trace)) {
+        if self.count == Exemplars::MAX && self.last_hash < hash(&trace) {
             return;
         }
-        if let Err(at) = self.0.binary_search_by_key(&rank(&trace), rank)
+        if let Err(at) = self.by_rank().binary_search_by_key(&rank(&trace), rank)
             && at < Exemplars::MAX
         {
-            self.0.insert(at, trace);
-            self.0.truncate(Exemplars::MAX);
+            self.count = Exemplars::MAX.min(self.count + 1);
+            self.traces[at..self.count].rotate_right(1);
+            self.traces[at] = trace;
+            self.last_hash = hash(&self.traces[self.count - 1]);
         }
     }
 
+    /// The traces, by rank.
+    pub(super) fn by_rank(&self) -> &[TraceId] {
+        &self.traces[..self.count]
+    }
+
     fn merge(&mut self, other: &Exemplars) {
-        other.0.iter().for_each(|trace| self.offer(*trace));
+        other.by_rank().iter().for_each(|trace| self.offer(*trace));
     }
 
     /// The traces, sorted by id.
     pub fn sorted(&self) -> Vec<TraceId> {
-        let mut traces = self.0.clone();
+        let mut traces = self.by_rank().to_vec();
         traces.sort_unstable();
         traces
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::hashes::Hashes;
 use super::stats::Exemplars;
-use crate::model::{Resource, ResourceId, Sampling, Span, Symbol, Symbols, TraceId};
+use crate::model::{Resource, Sampling, Span, Symbols, TraceId};
 
 /// A trace that a flow keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,14 @@ impl FlowTraces {
     }
 
     /// Offers a trace, of at most `max` to be kept.
-    pub(super) fn offer(&mut self, trace: TraceId, weight: u64, spans: &[Span], max: usize, hashes: &Hashes) {
+    pub(super) fn offer(
+        &mut self,
+        trace: TraceId,
+        weight: u64,
+        spans: &[Span],
+        max: usize,
+        hashes: &mut Hashes,
+    ) {
         self.max = self.max.max(max);
         // The usual case once some traces were seen: it ranks behind all of them.
         if !self.would_keep(trace, weight, self.max) {
@@ -89,7 +96,7 @@ impl FlowTraces {
         }
         let mut new = KeptTrace { trace, weight: weight.max(1), spans: None };
         if self.kept.get(self.max - 1).is_none_or(|last| new.rank(last).is_le()) {
-            new.spans = Some(spans.iter().map(|span| compact(span, hashes.symbols())).collect());
+            new.spans = Some(spans.iter().map(|span| compact(span, hashes)).collect());
         }
         self.insert(new, hashes.symbols());
         self.cut();
@@ -145,13 +152,12 @@ impl FlowTraces {
 }
 
 /// A span as it is kept: without what no path needs, so that it is the same once it was sealed and read.
-fn compact(span: &Span, symbols: &Symbols) -> Span {
-    let resource = Resource { version: Symbol::EMPTY, ..symbols.resources.get(span.resource.0) };
+fn compact(span: &Span, hashes: &mut Hashes) -> Span {
     Span {
         sampling: Sampling::UNKNOWN,
         request: span.operation,
         is_request_certain: false,
-        resource: ResourceId(symbols.resources.intern(resource)),
+        resource: hashes.unversioned(span.resource),
         ..span.clone()
     }
 }

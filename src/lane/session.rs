@@ -112,6 +112,11 @@ impl<S> Session<S> {
         }
     }
 
+    /// The chain of the spans that are not placed yet.
+    pub fn pending(&self) -> u32 {
+        self.pending
+    }
+
     /// Nothing is left to hand over.
     pub fn is_drained(&self) -> bool {
         self.pending == NONE && self.accepted == NONE && self.tails.is_none()
@@ -119,6 +124,9 @@ impl<S> Session<S> {
 
     /// Places what is decided (before `w`) and hands over what is complete.
     pub fn settle(&mut self, w: LogMillis, slab: &mut SpanSlab, spans: Spans, max_spans: usize) -> Outcome {
+        if let Some(part) = self.take_whole(w, slab, spans, max_spans) {
+            return Outcome { parts: vec![part], is_forgotten: true, cut: 0 };
+        }
         let mut parts = Vec::new();
         let mut cut = 0;
         let mut decided = self.take_decided(w, slab);
@@ -153,6 +161,34 @@ impl<S> Session<S> {
         }
         self.due = self.next_due(spans);
         Outcome { parts, is_forgotten: is_over && self.is_drained(), cut }
+    }
+
+    /// The usual case: all that ever came is one session, which is over. What [`Session::settle`] does in general comes
+    /// to the same, with a sort and a second way through the arena.
+    fn take_whole(
+        &mut self,
+        w: LogMillis,
+        slab: &mut SpanSlab,
+        spans: Spans,
+        max_spans: usize,
+    ) -> Option<Part> {
+        let is_untouched = self.chain.is_none() && self.tails.is_none() && self.pending != NONE;
+        if !is_untouched || self.pending_len as usize >= max_spans.saturating_mul(2) {
+            return None;
+        }
+        let first = self.first_pending;
+        let last = self.with_times(self.pending, slab).map(|(at, _)| at).max()?;
+        if last - first >= spans.gap.min(spans.max_life) || w <= last + spans.gap {
+            return None;
+        }
+        let mut part = Part::empty(self.trace, first, None);
+        part.spans.reserve_exact(self.pending_len as usize);
+        while let Some((_, span, next)) = slab.pop(self.pending) {
+            part.spans.push(span);
+            self.pending = next;
+        }
+        (self.pending_len, self.first_pending) = (0, LogMillis::MAX);
+        Some(part)
     }
 
     /// All parts as they would be if nothing more came.

@@ -11,10 +11,13 @@ use hashbrown::HashTable;
 
 use super::chain::Spans;
 use super::session::{Part, Session};
-use super::slab::SpanSlab;
+use super::slab::{NONE, SpanSlab};
 use crate::config::SessionsConfig;
 use crate::model::{LogMillis, Minute, Span, TraceId};
 use crate::telemetry::{Reason, Telemetry};
+
+/// Sessions whose spans are fetched from memory together: few enough that they stay in the cache until they are used.
+const SIDE_BY_SIDE: usize = 8;
 
 /// What a lane hands over.
 pub enum Event<S> {
@@ -103,8 +106,9 @@ impl<S> Lane<S> {
         // Whole seconds only: within the last one there may be more to come.
         let second = watermark.div_euclid(1000);
         while let Some(entry) = self.due.first_entry().filter(|entry| *entry.key() < second) {
-            for slot in entry.remove() {
-                self.look_at(slot, watermark, on_event);
+            for slots in entry.remove().chunks(SIDE_BY_SIDE) {
+                self.touch(slots);
+                slots.iter().for_each(|slot| self.look_at(*slot, watermark, on_event));
             }
         }
     }
@@ -204,6 +208,15 @@ impl<S> Lane<S> {
             session.queued = second;
             self.due.entry(second).or_default().push(slot);
         }
+    }
+
+    /// Gets the spans of these sessions into the cache.
+    fn touch(&self, slots: &[u32]) {
+        let mut heads = [NONE; SIDE_BY_SIDE];
+        for (head, slot) in heads.iter_mut().zip(slots) {
+            *head = self.slots[*slot as usize].as_ref().map_or(NONE, Session::pending);
+        }
+        self.slab.touch(&mut heads);
     }
 
     fn look_at(&mut self, slot: u32, watermark: LogMillis, on_event: &mut impl FnMut(Event<S>)) {

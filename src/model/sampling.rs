@@ -74,6 +74,10 @@ impl Sampling {
 
     /// The weight in 1/65536, rounded half to even, cut to `u64::MAX`.
     pub fn weight(self) -> u64 {
+        // The usual case: it saves divisions of 128 bits for each call and path.
+        if self.threshold() == 0 {
+            return WEIGHT_ONE;
+        }
         let kept = u128::from(THRESHOLD_END - self.threshold());
         let numerator = u128::from(WEIGHT_ONE) << THRESHOLD_BITS;
         let (quotient, remainder) = (numerator / kept, numerator % kept);

@@ -253,6 +253,7 @@ impl<T: Hash + Eq + Clone> TableView<T> {
     }
 
     /// The value of `number` in `table`.
+    #[inline]
     pub fn get(&mut self, table: &Table<T>, number: u32) -> &T {
         if number as usize >= self.copy.len() {
             table.extend(&mut self.copy);

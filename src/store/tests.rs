@@ -28,8 +28,8 @@ impl Bench {
     fn new(config: &Config, disk: Option<EmbeddedStore>) -> Bench {
         let symbols = Symbols::new(100_000);
         let live = LiveGraph::new(symbols.clone(), config);
-        (0..3).for_each(|lane| live.add_lane(GROUP, lane));
-        let writer = live.writer();
+        let mut writer = live.writer();
+        (0..3).for_each(|lane| writer.add_lane(GROUP, lane));
         let history = History::new(disk, Policy::from_config(config));
         let timeline = Timeline::new(live, history, Arc::default());
         let sealer = Sealer::new(timeline.clone(), config, Arc::default());

@@ -2,11 +2,11 @@
 
 use super::super::link::{Role, Seen};
 use super::super::names::Names;
-use super::super::tree::{Hop, SpanIdx, TraceTree};
+use super::super::tree::{Hop, SpanIdx, TraceTree, renew};
 use super::path::{Leg, Section, SectionKind};
 use super::skew::Timing;
 use super::sweep::Piece;
-use super::waits::{Interval, Waits, renew};
+use super::waits::{Interval, Waits};
 use crate::model::{SpanKind, UnixNanos};
 
 /// What is known of each span before any path leads through it; its memory serves one trace after the other.
@@ -37,21 +37,14 @@ const NO_SPAN: SpanIdx = usize::MAX;
 
 impl Attribution {
     /// Learns what is to be known of a trace.
-    pub fn fill(
-        &mut self,
-        tree: &TraceTree,
-        roles: &[Role],
-        seen: &[Seen],
-        repetitions: &[(usize, usize)],
-        waits: &Waits,
-    ) {
+    pub fn fill(&mut self, tree: &TraceTree, seen: &[Seen], repetitions: &[(usize, usize)], waits: &Waits) {
         let spans = |(before, after): &(usize, usize)| {
             Some((seen[*before].calling_span?, seen[*after].calling_span?))
         };
         let repeated: Vec<(SpanIdx, SpanIdx)> = repetitions.iter().filter_map(spans).collect();
         self.backoffs = backoffs(tree, &repeated, waits);
         self.is_retry = retries(tree, &repeated);
-        self.find_kinds(tree, roles);
+        self.find_kinds(tree);
     }
 
     /// The sections of a path; what is one wait stands in one section.
@@ -121,7 +114,7 @@ impl Attribution {
     }
 
     /// What the own time of each span is, and who answered it: of an asking span the one depends on the other.
-    fn find_kinds(&mut self, tree: &TraceTree, roles: &[Role]) {
+    fn find_kinds(&mut self, tree: &TraceTree) {
         let count = tree.spans.len();
         let Attribution { kinds, answers, calling, is_wrapper, .. } = self;
         renew(calling, count, NO_SPAN);
@@ -129,10 +122,10 @@ impl Attribution {
         renew(is_wrapper, count, false);
         for &idx in &tree.top_down {
             let outer = tree.parent(idx).map_or(NO_SPAN, |parent| calling[parent]);
-            let is_calling = asks(tree, roles, idx) || sends(tree, roles, idx);
+            let is_calling = asks(tree, idx) || sends(tree, idx);
             let is_local_root = tree.is_local_root(idx);
             if outer != NO_SPAN {
-                let is_answer = tree.hops[idx] == Hop::Remote && roles[idx] != Role::Take;
+                let is_answer = tree.hops[idx] == Hop::Remote && tree.roles[idx] != Role::Take;
                 if is_answer && answers[outer] == NO_SPAN {
                     answers[outer] = idx;
                 }
@@ -145,8 +138,8 @@ impl Attribution {
             };
         }
         let kind = |idx: SpanIdx| match () {
-            () if sends(tree, roles, idx) => SectionKind::Send,
-            () if !asks(tree, roles, idx) => SectionKind::Exclusive,
+            () if sends(tree, idx) => SectionKind::Send,
+            () if !asks(tree, idx) => SectionKind::Exclusive,
             () if answers[idx] != NO_SPAN => SectionKind::Gap(Leg::Unknown),
             // An SDK around an HTTP client: the inner span is the call.
             () if is_wrapper[idx] => SectionKind::Exclusive,
@@ -207,10 +200,11 @@ fn backoffs(tree: &TraceTree, repeated: &[(SpanIdx, SpanIdx)], waits: &Waits) ->
     backoffs
 }
 
-fn sends(tree: &TraceTree, roles: &[Role], idx: SpanIdx) -> bool {
-    roles[idx] == Role::Send || tree.spans[idx].kind == SpanKind::Producer
+fn sends(tree: &TraceTree, idx: SpanIdx) -> bool {
+    tree.roles[idx] == Role::Send || tree.spans[idx].kind == SpanKind::Producer
 }
 
-fn asks(tree: &TraceTree, roles: &[Role], idx: SpanIdx) -> bool {
-    roles[idx] == Role::Ask || (tree.spans[idx].kind == SpanKind::Client && roles[idx] != Role::Send)
+fn asks(tree: &TraceTree, idx: SpanIdx) -> bool {
+    tree.roles[idx] == Role::Ask
+        || (tree.spans[idx].kind == SpanKind::Client && tree.roles[idx] != Role::Send)
 }

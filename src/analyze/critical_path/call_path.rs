@@ -4,14 +4,14 @@
 //! Guaranteed: the times of all places add up to the root's duration, to the nanosecond.
 
 use super::super::facts::{CallPath, PathPlace};
-use super::super::link::{Role, Seen, role};
+use super::super::link::{Role, Seen};
 use super::super::names::Names;
-use super::super::tree::{Parent, SpanIdx, TraceTree};
+use super::super::tree::{Parent, SpanIdx, TraceTree, renew};
 use super::attribution::Attribution;
 use super::path::{SectionKind, is_covered};
 use super::skew::Timings;
 use super::sweep::Pieces;
-use super::waits::{Waits, renew};
+use super::waits::Waits;
 use crate::model::{FastMap, NodeId, NodeKind};
 
 /// True where so little of a trace is missing that its roots' paths tell where the time went (ALGORITHMS 1a).
@@ -22,7 +22,6 @@ pub(in super::super) fn is_profiled(tree: &TraceTree) -> bool {
 /// What is known of a trace on the way to its call paths; its memory serves one trace after the other.
 #[derive(Default)]
 pub(in super::super) struct Scratch {
-    roles: Vec<Role>,
     timings: Timings,
     waits: Waits,
     attribution: Attribution,
@@ -55,13 +54,11 @@ impl<'a> CallPaths<'a> {
         names: &mut Names,
         scratch: &'a mut Scratch,
     ) -> CallPaths<'a> {
-        let Scratch { roles, timings, waits, attribution, peers, place_of_unit, .. } = scratch;
-        roles.clear();
-        roles.extend(tree.spans.iter().map(|span| role(span, names)));
-        timings.fill(tree, roles, names);
-        waits.fill(tree, roles, &timings.of_spans);
-        attribution.fill(tree, roles, seen, repetitions, waits);
-        find_peers(peers, tree, roles, seen, names);
+        let Scratch { timings, waits, attribution, peers, place_of_unit, .. } = scratch;
+        timings.fill(tree, names);
+        waits.fill(tree, &timings.of_spans);
+        attribution.fill(tree, seen, repetitions, waits);
+        find_peers(peers, tree, seen, names);
         renew(place_of_unit, tree.spans.len(), NO_PLACE);
         CallPaths { tree, scratch }
     }
@@ -85,13 +82,13 @@ impl<'a> CallPaths<'a> {
             let length = piece.end - piece.start;
             let unit = tree.units[piece.span];
             let (at, is_gap) = match (attribution.kind(piece), peers[piece.span]) {
-                (SectionKind::Gap(_), _) => (path.place_of(attribution.answering(tree, piece), names), true),
+                (SectionKind::Gap(_), _) => (path.place_of(attribution.answering(tree, piece)), true),
                 (SectionKind::Remote | SectionKind::Send, Some(peer)) => {
-                    let caller = path.place_of(unit, names);
+                    let caller = path.place_of(unit);
                     (path.below(caller, peer), false)
                 }
                 // Whoever was called is not known: it is the caller's own time as far as anyone can tell.
-                _ => (path.place_of(unit, names), false),
+                _ => (path.place_of(unit), false),
             };
             let place = &mut path.places[at as usize];
             *(if is_gap { &mut place.gap_ns } else { &mut place.exclusive_ns }) += length;
@@ -116,7 +113,7 @@ struct Growing<'a> {
 
 impl Growing<'_> {
     /// The place of a unit below the root, whose callers get theirs before it.
-    fn place_of(&mut self, unit: SpanIdx, names: &mut Names) -> u32 {
+    fn place_of(&mut self, unit: SpanIdx) -> u32 {
         let mut idx = unit;
         while self.place_of_unit[idx] == NO_PLACE {
             self.callers.push(idx);
@@ -125,7 +122,7 @@ impl Growing<'_> {
         }
         let mut at = self.place_of_unit[idx];
         while let Some(unit) = self.callers.pop() {
-            let node = names.operation_node(&self.tree.spans[unit]);
+            let node = self.tree.nodes[unit].expect("what names no service is of the unit above it");
             at = self.below(at, node);
             self.place_of_unit[unit] = at;
         }
@@ -152,13 +149,7 @@ fn place(parent: Option<u32>, node: NodeId) -> PathPlace {
 
 /// What each span called that reports no spans: as linking found it, else what a sending span names itself, else what
 /// the calling span around it called (an SDK around an HTTP client).
-fn find_peers(
-    peers: &mut Vec<Option<NodeId>>,
-    tree: &TraceTree,
-    roles: &[Role],
-    seen: &[Seen],
-    names: &mut Names,
-) {
+fn find_peers(peers: &mut Vec<Option<NodeId>>, tree: &TraceTree, seen: &[Seen], names: &mut Names) {
     renew(peers, tree.spans.len(), None);
     for Seen { call, callee_unit, calling_span, .. } in seen {
         if let (Some(calling), None) = (calling_span, callee_unit) {
@@ -166,7 +157,7 @@ fn find_peers(
         }
     }
     for &idx in &tree.top_down {
-        if peers[idx].is_none() && roles[idx] == Role::Send {
+        if peers[idx].is_none() && tree.roles[idx] == Role::Send {
             let span = &tree.spans[idx];
             let is_destination = names.peer(span.peer).is_some_and(|peer| peer.kind == NodeKind::Messaging);
             peers[idx] = names.peer_node(span.peer, span.resource).filter(|_| is_destination);

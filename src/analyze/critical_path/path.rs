@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::super::link::{Role, Seen, role};
+use super::super::link::{Role, Seen};
 use super::super::names::Names;
 use super::super::tree::{Parent, SpanIdx, TraceTree};
 use super::attribution::Attribution;
@@ -114,13 +114,12 @@ pub(in super::super) fn critical_path(
     names: &mut Names,
 ) -> Option<CriticalPath> {
     let root = first_root(tree)?;
-    let roles: Vec<Role> = tree.spans.iter().map(|span| role(span, names)).collect();
     let (mut timings, mut waits, mut attribution) =
         (Timings::default(), Waits::default(), Attribution::default());
-    timings.fill(tree, &roles, names);
+    timings.fill(tree, names);
     let timings = timings.of_spans;
-    waits.fill(tree, &roles, &timings);
-    attribution.fill(tree, &roles, seen, repetitions, &waits);
+    waits.fill(tree, &timings);
+    attribution.fill(tree, seen, repetitions, &waits);
     let tops = tree.tops();
     let below: Vec<SpanIdx> = (0..tree.spans.len()).filter(|idx| tops[*idx] == root).collect();
 
@@ -129,7 +128,7 @@ pub(in super::super) fn critical_path(
         Some(last) => attribution.sections(tree, &timings, &completion_path(tree, &waits, last), names),
         None => Vec::new(),
     };
-    let mut flags = flags_of_waits(tree, &roles, &timings, &waits, &below);
+    let mut flags = flags_of_waits(tree, &timings, &waits, &below);
     flags.extend(flags_of_roots(tree, &tops));
     Some(CriticalPath { root: names.operation_node(&tree.spans[root]), response, completion, flags })
 }
@@ -150,16 +149,11 @@ fn last_outliving(waits: &Waits, root: SpanIdx, below: &[SpanIdx]) -> Option<Spa
     segments.min_by_key(|idx| (Reverse(end(*idx)), *idx))
 }
 
-fn flags_of_waits(
-    tree: &TraceTree,
-    roles: &[Role],
-    timings: &[Timing],
-    waits: &Waits,
-    below: &[SpanIdx],
-) -> Vec<Flag> {
+fn flags_of_waits(tree: &TraceTree, timings: &[Timing], waits: &Waits, below: &[SpanIdx]) -> Vec<Flag> {
     // A caller's span around a single callee keeps that callee in its place among the caller's other work.
     let has_own_call = |idx: SpanIdx| {
-        tree.parent(idx).is_none_or(|parent| roles[parent] == Role::Ask && waits.children(parent).len() == 1)
+        tree.parent(idx)
+            .is_none_or(|parent| tree.roles[parent] == Role::Ask && waits.children(parent).len() == 1)
     };
     let any = |is_so: &dyn Fn(SpanIdx) -> bool| below.iter().any(|idx| is_so(*idx));
     let found = [

@@ -8,10 +8,9 @@
 //! ```
 //! All calls between two clocks have one offset; what contradicts nothing is not touched.
 
-use super::super::link::Role;
 use super::super::names::{Clock, Names};
-use super::super::tree::{SpanIdx, TraceTree};
-use super::waits::{is_declared_async, renew};
+use super::super::tree::{SpanIdx, TraceTree, renew};
+use super::waits::is_declared_async;
 use crate::model::{FastMap, Span};
 
 /// How a span's times relate to its root's clock, and its clock to its parent's.
@@ -40,9 +39,12 @@ type ClockPair = (Option<Clock>, Option<Clock>);
 
 impl Timings {
     /// Finds the timing of each span of a trace.
-    pub fn fill(&mut self, tree: &TraceTree, roles: &[Role], names: &mut Names) {
+    pub fn fill(&mut self, tree: &TraceTree, names: &mut Names) {
         self.find_clocks(tree, names);
-        self.find_bounds(tree, roles);
+        if self.is_plain(tree) {
+            return;
+        }
+        self.find_bounds(tree);
         let Timings { of_spans: timings, clocks, bounds } = self;
         renew(timings, tree.spans.len(), Timing::default());
         for &idx in &tree.top_down {
@@ -56,8 +58,7 @@ impl Timings {
             let is_drifting = of_pair == Some(None);
             let (caller, callee) = (&tree.spans[parent], &tree.spans[idx]);
             // Calls that contradict each other speak for themselves.
-            let own =
-                Bounds::of(caller, callee).filter(|_| is_drifting && !is_declared_async(tree, roles, idx));
+            let own = Bounds::of(caller, callee).filter(|_| is_drifting && !is_declared_async(tree, idx));
             let known = of_pair.flatten().or_else(|| own.and_then(Bounds::theta));
             // Without any bound the clocks are believed, but nothing begins before its cause.
             let theta = known.unwrap_or_else(|| (i128::from(callee.start) - i128::from(caller.start)).min(0));
@@ -75,12 +76,25 @@ impl Timings {
         }
     }
 
-    fn find_bounds(&mut self, tree: &TraceTree, roles: &[Role]) {
+    /// The usual case, for which nothing has to be remembered: all callees lie within their callers.
+    fn is_plain(&mut self, tree: &TraceTree) -> bool {
+        let Timings { of_spans: timings, clocks, .. } = self;
+        renew(timings, tree.spans.len(), Timing::default());
+        for (parent, idx) in calls(tree).filter(|(parent, idx)| clocks[*parent] != clocks[*idx]) {
+            let bounds = Bounds::of(&tree.spans[parent], &tree.spans[idx]);
+            if is_declared_async(tree, idx) || bounds.and_then(Bounds::theta) != Some(0) {
+                return false;
+            }
+            timings[idx].is_foreign = true;
+        }
+        true
+    }
+
+    fn find_bounds(&mut self, tree: &TraceTree) {
         self.bounds.clear();
-        let calls = (0..tree.spans.len()).filter_map(|idx: SpanIdx| Some((tree.parent(idx)?, idx)));
-        for (parent, idx) in calls {
+        for (parent, idx) in calls(tree) {
             let pair = (self.clocks[parent], self.clocks[idx]);
-            if pair.0 == pair.1 || is_declared_async(tree, roles, idx) {
+            if pair.0 == pair.1 || is_declared_async(tree, idx) {
                 continue;
             }
             if let Some(bounds) = Bounds::of(&tree.spans[parent], &tree.spans[idx]) {
@@ -88,6 +102,11 @@ impl Timings {
             }
         }
     }
+}
+
+/// All spans with a parent, behind it.
+fn calls(tree: &TraceTree) -> impl Iterator<Item = (SpanIdx, SpanIdx)> {
+    (0..tree.spans.len()).filter_map(|idx| Some((tree.parent(idx)?, idx)))
 }
 
 /// What all calls between two clocks allow together.

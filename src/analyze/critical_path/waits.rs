@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::super::link::Role;
-use super::super::tree::{Hop, SpanIdx, TraceTree};
+use super::super::tree::{Hop, SpanIdx, TraceTree, renew};
 use super::skew::Timing;
 use crate::model::time::NANOS_PER_MILLI;
 use crate::model::{SpanKind, UnixNanos};
@@ -47,7 +47,7 @@ pub(super) struct Waits {
 
 impl Waits {
     /// Decides for each span whether its parent waits, and cuts it to its parent if so.
-    pub fn fill(&mut self, tree: &TraceTree, roles: &[Role], timings: &[Timing]) {
+    pub fn fill(&mut self, tree: &TraceTree, timings: &[Timing]) {
         renew(&mut self.intervals, tree.spans.len(), Interval::default());
         renew(&mut self.is_segment, tree.spans.len(), true);
         renew(&mut self.is_abandoned, tree.spans.len(), false);
@@ -59,7 +59,7 @@ impl Waits {
             };
             let above = Shifted::of(tree, timings, parent);
             let Interval { start, end } = self.intervals[parent];
-            let wait = wait_for(tree, roles, (parent, above), (idx, own));
+            let wait = wait_for(tree, (parent, above), (idx, own));
             self.is_segment[idx] = wait == Wait::Not;
             self.is_abandoned[idx] = wait == Wait::GaveUp;
             // What nobody waits for may end at any time, but does not begin before its cause.
@@ -93,12 +93,6 @@ impl Waits {
     }
 }
 
-/// The same value `count` times, in memory that is there.
-pub(super) fn renew<T: Clone>(values: &mut Vec<T>, count: usize, value: T) {
-    values.clear();
-    values.resize(count, value);
-}
-
 /// A span's times in the root's clock, which may lie before 1970.
 #[derive(Clone, Copy)]
 struct Shifted {
@@ -130,22 +124,17 @@ enum Wait {
 }
 
 /// Messages: what a producer hands over and what a consumer takes are waited for by nobody.
-pub(super) fn is_declared_async(tree: &TraceTree, roles: &[Role], child: SpanIdx) -> bool {
+pub(super) fn is_declared_async(tree: &TraceTree, child: SpanIdx) -> bool {
     let Some(parent) = tree.parent(child) else { return true };
-    let is_sent = roles[parent] == Role::Send && tree.hops[child] == Hop::Remote;
+    let is_sent = tree.roles[parent] == Role::Send && tree.hops[child] == Hop::Remote;
     // A client that asks for messages waits for them.
-    let is_taken = roles[child] == Role::Take && tree.spans[child].kind != SpanKind::Client;
+    let is_taken = tree.roles[child] == Role::Take && tree.spans[child].kind != SpanKind::Client;
     is_sent || is_taken || tree.spans[parent].kind == SpanKind::Producer
 }
 
-fn wait_for(
-    tree: &TraceTree,
-    roles: &[Role],
-    (parent, above): (SpanIdx, Shifted),
-    (child, own): (SpanIdx, Shifted),
-) -> Wait {
+fn wait_for(tree: &TraceTree, (parent, above): (SpanIdx, Shifted), (child, own): (SpanIdx, Shifted)) -> Wait {
     let is_outside = own.end < above.start || own.start > above.end;
-    if is_outside || is_declared_async(tree, roles, child) {
+    if is_outside || is_declared_async(tree, child) {
         return Wait::Not;
     }
     let (caller, callee) = (&tree.spans[parent], &tree.spans[child]);

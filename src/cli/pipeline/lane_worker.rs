@@ -111,7 +111,7 @@ impl LaneWorker {
     }
 
     fn add_lane(&mut self, group: GroupId, lane: LaneId, name: &Arc<str>, sealed: Option<Minute>) {
-        self.live.add_lane(group, lane);
+        self.sink.writer.add_lane(group, lane);
         if let Some(sealed) = sealed {
             self.live.begin_behind(group, sealed);
             self.sink.writer.begin_behind(lane, sealed);

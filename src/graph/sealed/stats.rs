@@ -37,17 +37,16 @@ impl Writer {
         self.wide(histogram.sum);
         self.number(histogram.min);
         self.number(histogram.max - histogram.min);
-        let filled = || histogram.buckets.iter().filter(|(_, count)| *count > 0);
-        self.number(filled().count() as u64);
-        for (index, count) in filled() {
-            self.0.push(*index);
-            self.number(*count);
+        self.number(histogram.filled().count() as u64);
+        for (index, count) in histogram.filled() {
+            self.0.push(index);
+            self.number(count);
         }
     }
 
     pub fn exemplars(&mut self, exemplars: &Exemplars) {
-        self.number(exemplars.0.len() as u64);
-        for trace in &exemplars.0 {
+        self.number(exemplars.by_rank().len() as u64);
+        for trace in exemplars.by_rank() {
             self.0.extend_from_slice(&trace.0.to_be_bytes());
         }
     }
@@ -112,15 +111,17 @@ impl Reader<'_> {
         let (sum, min) = (self.wide()?, self.number()?);
         let max = min.saturating_add(self.number()?);
         let filled = self.count()?;
-        let buckets =
+        let filled: Vec<(u8, u64)> =
             (0..filled).map(|_| Ok((self.byte()?, self.number()?))).collect::<Result<_, Damage>>()?;
-        Ok(Histogram { count, sum, min, max, buckets })
+        Ok(Histogram::of_filled((count, sum, min, max), filled))
     }
 
     pub fn exemplars(&mut self) -> Result<Exemplars, Damage> {
-        let count = self.count()?;
-        let traces = (0..count).map(|_| Ok(TraceId(u128::from_be_bytes(self.array()?))));
-        Ok(Exemplars(traces.collect::<Result<_, Damage>>()?))
+        let mut exemplars = Exemplars::default();
+        for _ in 0..self.count()? {
+            exemplars.offer(TraceId(u128::from_be_bytes(self.array()?)));
+        }
+        Ok(exemplars)
     }
 
     pub fn flow(&mut self, names: &Names) -> Result<FlowStats, Damage> {

@@ -8,17 +8,21 @@ pub(super) struct Writer(pub Vec<u8>);
 
 impl Writer {
     /// A number as LEB128 varint.
-    pub fn number(&mut self, n: u64) {
-        self.wide(u128::from(n));
-    }
-
-    /// A number of up to 128 bits as LEB128 varint.
-    pub fn wide(&mut self, mut n: u128) {
+    pub fn number(&mut self, mut n: u64) {
         while n >= 0x80 {
             self.0.push(n as u8 | 0x80);
             n >>= 7;
         }
         self.0.push(n as u8);
+    }
+
+    /// A number of up to 128 bits as LEB128 varint.
+    pub fn wide(&mut self, mut n: u128) {
+        while n > u128::from(u64::MAX) {
+            self.0.push(n as u8 | 0x80);
+            n >>= 7;
+        }
+        self.number(n as u64);
     }
 
     /// A signed number, zigzag: 0, -1, 1, -2 become 0, 1, 2, 3.

@@ -20,7 +20,7 @@ fn spans(symbols: &Symbols, (trace, _, variant): Sighting) -> Vec<Span> {
     (1..=1 + variant / 2).map(span).collect()
 }
 
-fn sample(hashes: &Hashes, max: usize, sightings: &[Sighting]) -> FlowTraces {
+fn sample(hashes: &mut Hashes, max: usize, sightings: &[Sighting]) -> FlowTraces {
     let mut traces = FlowTraces::default();
     for sighting in sightings {
         let spans = spans(hashes.symbols(), *sighting);
@@ -64,8 +64,8 @@ proptest! {
         for name in ["b", "a"].into_iter().filter(|_| reversed) {
             symbols.intern(name);
         }
-        let hashes = Hashes::new(symbols);
-        let traces = sample(&hashes, max, &sightings);
+        let mut hashes = Hashes::new(symbols);
+        let traces = sample(&mut hashes, max, &sightings);
         let found: Vec<_> = traces
             .kept
             .iter()
@@ -81,12 +81,12 @@ proptest! {
         max in 1..6usize,
         cuts in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
     ) {
-        let hashes = Hashes::new(Symbols::new(100));
-        let whole = sample(&hashes, max, &sightings);
+        let mut hashes = Hashes::new(Symbols::new(100));
+        let whole = sample(&mut hashes, max, &sightings);
         let mut ends = [cuts.0.index(shuffled.len() + 1), cuts.1.index(shuffled.len() + 1)];
         ends.sort_unstable();
         let parts = [&shuffled[..ends[0]], &shuffled[ends[0]..ends[1]], &shuffled[ends[1]..]];
-        let [a, b, c] = parts.map(|part| sample(&hashes, max, part));
+        let [a, b, c] = parts.map(|part| sample(&mut hashes, max, part));
         let merged = |mut left: FlowTraces, right: &FlowTraces| {
             left.merge(right, &hashes);
             left
@@ -103,12 +103,12 @@ proptest! {
 
     #[test]
     fn what_would_not_be_kept_changes_nothing(sightings in sightings(), new in (0..80u128, 1..4u64), max in 0..6usize) {
-        let hashes = Hashes::new(Symbols::new(100));
-        let mut traces = sample(&hashes, max, &sightings);
+        let mut hashes = Hashes::new(Symbols::new(100));
+        let mut traces = sample(&mut hashes, max, &sightings);
         let would_keep = traces.would_keep(TraceId(new.0), new.1 * WEIGHT_ONE, max);
         let before = traces.clone();
         let all = spans(hashes.symbols(), (new.0, new.1, 2));
-        traces.offer(TraceId(new.0), new.1 * WEIGHT_ONE, &all, max, &hashes);
+        traces.offer(TraceId(new.0), new.1 * WEIGHT_ONE, &all, max, &mut hashes);
         prop_assert!(would_keep || traces == before);
         prop_assert!(traces.sample().len() <= max && traces.kept.len() <= max + 1);
     }
@@ -116,13 +116,13 @@ proptest! {
 
 #[test]
 fn weights_add_up_to_those_of_all_in_the_mean() {
-    let hashes = Hashes::new(Symbols::new(100));
+    let mut hashes = Hashes::new(Symbols::new(100));
     let (mut heavy, mut all) = (0, 0);
     for run in 0..10_000u128 {
         // Every tenth of 50 requests stands for nine: 5 * 9 + 45.
         let weight = |n: u128| if n.is_multiple_of(10) { 9 } else { 1 };
         let sightings: Vec<Sighting> = (0..50).map(|n| (run << 64 | n, weight(n), 0)).collect();
-        let traces = sample(&hashes, 8, &sightings);
+        let traces = sample(&mut hashes, 8, &sightings);
         for kept in traces.sample() {
             let weight = u128::from(traces.sample_weight(kept));
             all += weight;
@@ -136,8 +136,8 @@ fn weights_add_up_to_those_of_all_in_the_mean() {
 
 #[test]
 fn few_traces_weigh_what_they_are() {
-    let hashes = Hashes::new(Symbols::new(100));
-    let traces = sample(&hashes, 4, &[(1, 3, 0), (2, 1, 0)]);
+    let mut hashes = Hashes::new(Symbols::new(100));
+    let traces = sample(&mut hashes, 4, &[(1, 3, 0), (2, 1, 0)]);
     let mut weights: Vec<u64> =
         traces.sample().iter().map(|kept| traces.sample_weight(kept) / WEIGHT_ONE).collect();
     weights.sort_unstable();
@@ -146,8 +146,8 @@ fn few_traces_weigh_what_they_are() {
 
 #[test]
 fn a_trace_that_is_taken_back_is_gone() {
-    let hashes = Hashes::new(Symbols::new(100));
-    let mut traces = sample(&hashes, 4, &[(1, 1, 0), (2, 1, 0)]);
+    let mut hashes = Hashes::new(Symbols::new(100));
+    let mut traces = sample(&mut hashes, 4, &[(1, 1, 0), (2, 1, 0)]);
     traces.take_back(TraceId(1));
     assert_eq!(traces.sample().iter().map(|kept| kept.trace.0).collect::<Vec<_>>(), [2]);
 }
