@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::export::document::{FLOWS_SCHEMA, LatencyDocument, TouchDocument};
+use crate::export::document::{EdgeDocument, FLOWS_SCHEMA, LatencyDocument, TouchDocument};
 use crate::export::fixture::{any_graph, assert_golden, collapsed, edge, graph, node, range, shop};
 use crate::export::name::width;
 
