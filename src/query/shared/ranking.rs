@@ -12,9 +12,9 @@ use super::tally::{PERMILLE, Sums};
 use super::tree::{Flow, Forest, NONE};
 use crate::model::NodeId;
 
-/// Segments that are looked at for variants once the list is full: nobody looks for one that ranks further down, and
-/// systems where everything is shared have hundreds of thousands.
-const EXAMINED: usize = 2_000;
+/// Segments of their own that are looked at once the list is full, for variants between them: nobody looks for one that
+/// ranks further down, systems where everything is shared have hundreds of thousands, and each takes a look at all flows.
+const EXAMINED: usize = 200;
 /// Rows that are read whatever the limit, so that what is a row and what a variant does not depend on it.
 const READ: usize = 200;
 /// Names of folded variants that a row keeps; the rest is a number.
