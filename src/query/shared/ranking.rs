@@ -138,32 +138,34 @@ fn read(miner: &Miner, options: &SharedOptions, ranked: &[Ranked]) -> (Vec<Share
     let ample = SharedOptions { limit: options.limit.max(READ), ..*options };
     let mut reader = Reader::new(miner, &ample);
     let mut rows: Vec<SharedSegment> = Vec::new();
-    let (mut more, mut covered) = (0, None);
+    let (mut more, mut beyond, mut covered) = (0, 0, None);
     for item in ranked {
-        if more >= EXAMINED {
+        if beyond >= EXAMINED {
             more += 1;
             continue;
         }
         match reader.read(item) {
-            Verdict::Row { new } => {
+            Verdict::Row { new } if rows.len() < options.limit => {
                 rows.push(row(miner, item, new));
                 if rows.len() == options.limit {
                     covered = Some(reader.covered());
                 }
             }
             Verdict::Variant { of, new } => {
-                rows[of].variant_count += 1;
-                if rows[of].variants.len() < MAX_VARIANTS {
-                    rows[of].variants.push(variant(forest, item, new));
+                // Of a row beyond the limit it is not shown, as that row is not.
+                if let Some(row) = rows.get_mut(of) {
+                    row.variant_count += 1;
+                    if row.variants.len() < MAX_VARIANTS {
+                        row.variants.push(variant(forest, item, new));
+                    }
                 }
             }
-            Verdict::Beyond => more += 1,
+            Verdict::Row { .. } => more += 1,
+            Verdict::Beyond => (more, beyond) = (more + 1, beyond + 1),
         }
     }
     let covered = covered.unwrap_or_else(|| reader.covered());
     let other = if forest.duration == 0 { 0.0 } else { 1.0 - ratio(covered, forest.duration) };
-    more += rows.len().saturating_sub(options.limit);
-    rows.truncate(options.limit);
     (rows, more, other.max(0.0))
 }
 
