@@ -16,7 +16,7 @@ use crate::model::NodeId;
 /// ranks further down, systems where everything is shared have hundreds of thousands, and each takes a look at all flows.
 const EXAMINED: usize = 200;
 /// Rows that are read whatever the limit, so that what is a row and what a variant does not depend on it.
-const READ: usize = 200;
+const READ: usize = 100;
 /// Names of folded variants that a row keeps; the rest is a number.
 const MAX_VARIANTS: usize = 5;
 
