@@ -5,6 +5,7 @@
 use super::document::{CompletenessDocument, RangeDocument};
 use super::name::visible;
 use super::number;
+use crate::telemetry::Reason;
 
 /// A log read so much behind its end is stale; below, it is the normal pace.
 const NOTEWORTHY_LAG_MS: u64 = 10_000;
@@ -66,7 +67,7 @@ pub(super) fn concerns(completeness: &CompletenessDocument) -> Vec<String> {
     let dropped: Vec<String> = completeness
         .dropped
         .iter()
-        .filter(|(_, spans)| **spans > 0)
+        .filter(|(reason, spans)| **spans > 0 && is_loss(reason))
         .map(|(reason, spans)| format!("{} {}", visible(reason), number::count(*spans)))
         .collect();
     if !dropped.is_empty() {
@@ -86,6 +87,11 @@ pub(super) fn concerns(completeness: &CompletenessDocument) -> Vec<String> {
         lines.push(format!("{share} of the spans do not say how they were sampled"));
     }
     lines
+}
+
+/// True of reasons that are faults, and of those that a newer server may have.
+fn is_loss(reason: &str) -> bool {
+    Reason::ALL.into_iter().find(|known| known.name() == reason).is_none_or(Reason::is_loss)
 }
 
 #[cfg(test)]
@@ -116,7 +122,8 @@ mod tests {
             spans: 10,
             lag_ms: Some(1_200),
             incomplete_trace_share: 0.004,
-            dropped: [("oversize".to_owned(), 0)].into(),
+            dropped: [("no_trace_id".to_owned(), 0), ("ignored".to_owned(), 3), ("duplicate".to_owned(), 2)]
+                .into(),
             ..Default::default()
         };
         assert_eq!(concerns(&fine), Vec::<String>::new());
@@ -127,7 +134,12 @@ mod tests {
         let poor = CompletenessDocument {
             spans: 10,
             late: 1_234,
-            dropped: [("bad_id".to_owned(), 3), ("oversize".to_owned(), 2)].into(),
+            dropped: [
+                ("a_newer_reason".to_owned(), 3),
+                ("duplicate".to_owned(), 4),
+                ("too_large".to_owned(), 2),
+            ]
+            .into(),
             lag_ms: Some(90_000),
             incomplete_trace_share: 0.12,
             unknown_sampling_share: 1.0,
@@ -140,7 +152,7 @@ mod tests {
                 "retention cut the range",
                 "1.5 min behind the end of the log",
                 "counts from 2024-12-11 10:14 UTC on may still change",
-                "spans dropped: bad_id 3, oversize 2",
+                "spans dropped: a_newer_reason 3, too_large 2",
                 "1,234 spans came late",
                 "12 % of the traces are incomplete",
                 "100 % of the spans do not say how they were sampled",

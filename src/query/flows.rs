@@ -102,19 +102,38 @@ pub(super) fn find_flow<'a>(
     }
 }
 
-/// That no flow is called so, with the nearest that there is.
+/// That no flow is called so, with those that may be meant.
 pub(super) fn unknown_flow<'a>(
     flows: impl Iterator<Item = FlowName<'a>> + Clone,
     wanted: &str,
 ) -> QueryError {
-    let count = flows.clone().count();
-    let names = flows.flat_map(|flow| [flow.id, flow.name]);
+    QueryError::UnknownFlow { flow: wanted.to_string(), hint: hint(flows, wanted) }
+}
+
+/// The flows whose names have what is wanted within them, or the one with the most similar name, or how many there are.
+fn hint<'a>(flows: impl Iterator<Item = FlowName<'a>> + Clone, wanted: &str) -> String {
+    const MOST: usize = 3;
+    let part = wanted.to_lowercase();
+    let within: BTreeSet<&str> = flows
+        .clone()
+        .filter(|flow| flow.with_service().to_lowercase().contains(&part))
+        .map(|flow| flow.id)
+        .collect();
+    if !part.is_empty() && !within.is_empty() {
+        let ids: Vec<String> = within.iter().take(MOST).map(|id| format!("`{id}`")).collect();
+        let more = match within.len().saturating_sub(MOST) {
+            0 => String::new(),
+            more => format!(", or one of {more} more"),
+        };
+        return format!("; did you mean {}{more}?", ids.join(" or "));
+    }
+    let names = flows.clone().flat_map(|flow| [flow.id, flow.name]);
     let nearest = names.map(|name| (strsim::damerau_levenshtein(wanted, name), name)).min();
-    let hint = match nearest {
+    match nearest {
         Some((distance, name)) if distance <= 1 + wanted.len() / 3 => format!("; did you mean `{name}`?"),
-        _ => format!("; it has {count} flows"),
-    };
-    QueryError::UnknownFlow { flow: wanted.to_string(), hint }
+        Some((_, name)) => format!("; it has {} flows, as `{name}`", flows.count()),
+        None => "; it has no flows".into(),
+    }
 }
 
 /// Answers a question for the flows from what was read.

@@ -82,6 +82,11 @@ impl Reason {
             Reason::Duplicate => "duplicate",
         }
     }
+
+    /// False where dropping is what was asked for, or costs nothing.
+    pub fn is_loss(self) -> bool {
+        !matches!(self, Reason::Ignored | Reason::OwnSpan | Reason::Duplicate)
+    }
 }
 
 /// Sums since the start of the process.

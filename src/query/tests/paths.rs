@@ -73,7 +73,16 @@ fn flows_of_one_name_are_told_apart_by_their_services_wherever_they_are_named() 
         several.contains("several have this name: give one of `flow:a|GET /x`, `flow:d|GET /x`"),
         "{several}"
     );
-    assert!(find("GET /y").unwrap_err().contains("did you mean `GET /x`?"));
+    for (wanted, hint) in [
+        ("GEET /y", "did you mean `GET /x`?"),
+        ("get", "did you mean `flow:a|GET /x` or `flow:d|GET /x`?"),
+        ("d ge", "did you mean `flow:d|GET /x`?"),
+        ("checkout", "; it has 2 flows, as `"),
+        ("", "; it has 2 flows, as `"),
+    ] {
+        let error = find(wanted).unwrap_err();
+        assert!(error.contains(hint), "{error}");
+    }
 
     let answer = shared_paths(&timeline, &question(), &config.shared, SECOND).unwrap();
     let first = &answer.paths.0.segments[0];
