@@ -175,7 +175,7 @@ fn reader_that_goes_away_is_no_failure() {
 #[test]
 fn critical_path_of_a_trace_is_its_sections_in_json() {
     let (_folder, file) = write("spans.otlp.pb", &encode(&order("shop", 0xABC, 1_700_000_000_000_000_000)));
-    let output = critical_paths(&file, "00000ABC");
+    let output = critical_paths(&file, &["--trace", "00000ABC"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let path: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(path["trace_id"], "00000000000000000000000000000abc");
@@ -189,12 +189,29 @@ fn critical_path_of_a_trace_is_its_sections_in_json() {
 #[test]
 fn critical_path_of_an_unknown_trace_names_one_that_is_there() {
     let (_folder, file) = write("spans.otlp.pb", &encode(&order("shop", 0xABC, 1_700_000_000_000_000_000)));
-    let output = critical_paths(&file, "abd");
+    let output = critical_paths(&file, &["--trace", "abd"]);
     assert_eq!(code(&output), 1);
     assert_refused(&output, &["abd", "00000000000000000000000000000abc"]);
-    let output = critical_paths(&file, "shop");
+    let output = critical_paths(&file, &["--trace", "shop"]);
     assert_eq!(code(&output), 2);
     assert_refused(&output, &["shop", "hex"]);
+}
+
+#[test]
+fn a_format_of_another_question_is_refused_with_those_that_there_are() {
+    let (_folder, file) = write("spans.otlp.pb", &encode(&order("shop", 0xABC, 1_700_000_000_000_000_000)));
+    for (options, words) in [
+        (
+            &["--format", "folded"][..],
+            "folded is not offered without --flow FLOW: give text, json, markdown, river, dot, svg",
+        ),
+        (&["--flow", "f", "--format", "river"], "with --flow: give text, json, markdown, folded, speedscope"),
+        (&["--trace", "abc", "--format", "svg"], "with --trace: give text, json"),
+    ] {
+        let output = critical_paths(&file, options);
+        assert_eq!(code(&output), 2, "{options:?}");
+        assert_refused(&output, &[words]);
+    }
 }
 
 #[test]
@@ -239,8 +256,8 @@ fn graph(file: &Path, options: &[&str]) -> Output {
     command().arg("graph").arg(file).args(options).stdin(Stdio::null()).output().unwrap()
 }
 
-fn critical_paths(file: &Path, trace: &str) -> Output {
-    command().arg("critical-paths").arg(file).args(["--trace", trace]).output().unwrap()
+fn critical_paths(file: &Path, options: &[&str]) -> Output {
+    command().arg("critical-paths").arg(file).args(options).output().unwrap()
 }
 
 fn write(name: &str, content: &[u8]) -> (tempfile::TempDir, std::path::PathBuf) {

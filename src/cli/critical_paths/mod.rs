@@ -108,8 +108,13 @@ impl Args {
         }
         let name = |format: &Format| format!("{format:?}").to_lowercase();
         let names: Vec<String> = offered.iter().map(name).collect();
-        let wanted = name(&format);
-        Err(Failure::Usage(format!("--format {wanted} is not offered here: give {}", names.join(", "))))
+        let place = match (&self.trace, &self.flow) {
+            (Some(_), _) => "with --trace",
+            (None, Some(_)) => "with --flow",
+            (None, None) => "without --flow FLOW",
+        };
+        let (wanted, offered) = (name(&format), names.join(", "));
+        Err(Failure::Usage(format!("--format {wanted} is not offered {place}: give {offered}")))
     }
 
     /// The graph of the same range and level with what critical paths say of it, of one flow or of all; none where
