@@ -13,8 +13,10 @@ const NARROWEST: usize = 14;
 /// A column.
 pub(super) struct Column {
     title: &'static str,
-    /// Names are to the left and may be cut, numbers are to the right and are kept.
+    /// Names may be cut, all else is kept.
     is_name: bool,
+    /// Numbers are to the right.
+    is_left: bool,
     /// Left out where the terminal is too narrow for all.
     is_spare: bool,
     /// Of names: where they would be cut below this, spare columns go.
@@ -24,17 +26,22 @@ pub(super) struct Column {
 impl Column {
     /// A column of names.
     pub(super) const fn name(title: &'static str) -> Column {
-        Column { title, is_name: true, is_spare: false, least: NARROWEST }
+        Column { title, is_name: true, is_left: true, is_spare: false, least: NARROWEST }
     }
 
     /// A column of numbers.
     pub(super) const fn number(title: &'static str) -> Column {
-        Column { title, is_name: false, is_spare: false, least: 0 }
+        Column { title, is_name: false, is_left: false, is_spare: false, least: 0 }
     }
 
     /// A column of numbers that goes first where there is no room; the last of them before the others.
     pub(super) const fn spare(title: &'static str) -> Column {
-        Column { title, is_name: false, is_spare: true, least: 0 }
+        Column { title, is_left: false, ..Column::bars(title) }
+    }
+
+    /// A column of bars, which goes as spare numbers do.
+    pub(super) const fn bars(title: &'static str) -> Column {
+        Column { title, is_name: false, is_left: true, is_spare: true, least: 0 }
     }
 
     /// A column of names that are worth more than spare columns, up to so many columns of theirs.
@@ -137,10 +144,10 @@ fn line(
     let mut room = limit.unwrap_or(usize::MAX);
     for ((column, cell), column_width) in columns.iter().zip(cells).zip(widths) {
         let Some(column_width) = *column_width else { continue };
-        let text =
-            if cell.is_list { clip(&cell.text, column_width) } else { shorten(&cell.text, column_width) };
+        let most = if column.is_name { column_width.min(room.saturating_sub(blank)) } else { column_width };
+        let text = if cell.is_list { clip(&cell.text, most) } else { shorten(&cell.text, most) };
         let fill = column_width - width(&text);
-        if !column.is_name {
+        if !column.is_left {
             blank += fill;
         }
         if !text.is_empty() {
@@ -154,7 +161,7 @@ fn line(
             room -= blank + width(&shown);
             blank = 0;
         }
-        blank += GAP + if column.is_name { fill } else { 0 };
+        blank += GAP + if column.is_left { fill } else { 0 };
     }
     line
 }
@@ -223,6 +230,21 @@ mod tests {
             (38, "name                         p50   p99\na-service-with-a-long-name  1 ms  3 ms\n"),
             (37, "name                         p50\na-service-with-a-long-name  1 ms\n"),
             (24, "name                 p50\na-service…ong-name  1 ms\n"),
+        ];
+        for (limit, expected) in cases {
+            assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");
+        }
+    }
+
+    #[test]
+    fn bars_are_whole_or_gone_and_a_name_is_cut_once() {
+        let columns = [Column::number("ms"), Column::bars(""), Column::name("span")];
+        let row =
+            || ["12.5", "████████", "a-service-with-a-long-name"].map(|text| Cell::from(text.to_owned()));
+        let cases = [
+            (30, "  ms            span\n12.5  ████████  a-servi…g-name\n"),
+            (29, "  ms  span\n12.5  a-service-w…a-long-name\n"),
+            (15, "  ms  span\n12.5  a-se…name\n"),
         ];
         for (limit, expected) in cases {
             assert_eq!(render(&columns, &[row().into()], Some(limit), false), expected, "{limit}");

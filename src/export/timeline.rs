@@ -3,10 +3,10 @@
 //! The columns fit 80 characters; names are cut to the terminal's width.
 
 use super::critical_path::{CriticalPathDocument, SectionDocument};
-use super::name::{clip, visible};
+use super::name::visible;
 use super::number;
 use super::table::{Cell, Column, render};
-use super::text::TextOptions;
+use super::text::{TextOptions, wrapped};
 
 /// Columns of the bars.
 const BAR: u64 = 16;
@@ -22,19 +22,15 @@ pub fn to_timeline(path: &CriticalPathDocument, options: &TextOptions) -> String
     let mut lines = vec![format!("critical path of trace {}", path.trace_id)];
     lines.extend(path.flags.iter().map(|flag| format!("! {}", meaning(flag))));
     let root = format!("{} {}", visible(&path.root.service), visible(&path.root.operation));
-    lines.push(format!("\n{root}, to its response"));
-    let mut text = joined(&lines, options);
+    lines.extend([String::new(), format!("{root}, to its response")]);
+    let mut text = wrapped(&lines, options.width);
     text += &table(&path.sections, options);
     if !path.completion.is_empty() {
-        text += &joined(&[format!("\n{root}, to the end of the work that nobody waited for")], options);
+        let title = format!("{root}, to the end of the work that nobody waited for");
+        text += &wrapped(&[String::new(), title], options.width);
         text += &table(&path.completion, options);
     }
     text
-}
-
-fn joined(lines: &[String], options: &TextOptions) -> String {
-    let width = options.width.unwrap_or(usize::MAX);
-    lines.iter().flat_map(|text| text.split('\n')).map(|line| format!("{}\n", clip(line, width))).collect()
 }
 
 fn meaning(flag: &str) -> &str {
@@ -54,7 +50,7 @@ fn table(sections: &[SectionDocument], options: &TextOptions) -> String {
     let columns = [
         Column::number("ms"),
         Column::number("share"),
-        Column::name(""),
+        Column::bars(""),
         Column::name("in"),
         Column::name("span"),
     ];
@@ -64,7 +60,7 @@ fn table(sections: &[SectionDocument], options: &TextOptions) -> String {
             .map(Cell::from)
             .into(),
     );
-    render(&columns, &rows, options.width, options.colour) + &joined(&sums(sections, &scale), options)
+    render(&columns, &rows, options.width, options.colour) + &wrapped(&sums(sections, &scale), options.width)
 }
 
 fn row(section: &SectionDocument, scale: &Scale) -> Vec<Cell> {
