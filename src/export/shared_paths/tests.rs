@@ -120,9 +120,14 @@ fn nothing_shared_is_said_with_what_was_left_out() {
     let empty = SharedPathsDocument { segments: Vec::new(), more: 0, other: 1.0, ..shop() };
     let text = to_text(&empty, &TextOptions::default());
     let expected = "nothing is shared by 2 flows with 10 requests or more each\n\
+        the filter chooses flows, by the services where they begin\n\
         other: 100 % of all critical time is in none of these (1.2 % in paths that were not kept)\n\
         left out, with fewer than 10 requests: 1 flow: DELETE /account (7)\n";
     assert!(text.ends_with(expected), "{text}");
+
+    let mut whole = empty;
+    whole.scope.filter.clear();
+    assert!(!to_text(&whole, &TextOptions::default()).contains("the filter"));
 }
 
 #[test]

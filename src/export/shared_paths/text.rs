@@ -73,6 +73,9 @@ pub(super) fn footers(paths: &SharedPathsDocument, shown: &[SegmentDocument]) ->
             plural(criteria.min_flows, "flow"),
             plural(usize::try_from(criteria.min_requests).unwrap_or(usize::MAX), "request"),
         ));
+        if !paths.scope.filter.is_empty() {
+            lines.push("the filter chooses flows, by the services where they begin".to_owned());
+        }
     }
     let hidden = paths.more + paths.segments.len() - shown.len();
     if hidden > 0 {
