@@ -13,6 +13,9 @@ use crate::query::{
 };
 use crate::telemetry::Reason;
 
+/// Traces that the list of flows names of each.
+const MOST_EXEMPLARS: usize = 8;
+
 /// What an answer says beside its range: it changes while the range's numbers may not.
 #[derive(Clone, Debug, Default)]
 pub struct Freshness {
@@ -226,10 +229,10 @@ fn flow(entry: &FlowEntry) -> FlowDocument {
     }
 }
 
-/// The traces that can be opened; where none is kept, some others of its requests.
+/// Traces that can be opened, some of those that its profile has; where none is kept, others of its requests.
 fn flow_exemplars(stats: &FlowStats) -> Vec<String> {
-    let sample = stats.traces.sample();
-    let mut ids: Vec<String> = sample.iter().map(|kept| kept.trace.to_string()).collect();
+    let sample = stats.traces.sample().iter().take(MOST_EXEMPLARS);
+    let mut ids: Vec<String> = sample.map(|kept| kept.trace.to_string()).collect();
     ids.sort_unstable();
     if ids.is_empty() { exemplars(&stats.exemplars) } else { ids }
 }

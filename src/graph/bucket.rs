@@ -247,7 +247,8 @@ impl Bucket {
         let has_folding_nodes = self.places.is_folding();
         let is_folding = has_folding_nodes || self.refined_of.keys().any(|key| !is_kept(*key));
         let merge = |sums: &mut FlowStats, stats: &FlowStats| {
-            sums.merge(stats, Caps::NONE.paths, hashes);
+            sums.merge(stats, Caps::NONE.paths);
+            sums.traces.merge(&stats.traces, hashes);
             sums.calls.add_placed(&stats.calls, &|node| self.places.get(node));
         };
         let mut flows = folded(&self.flows, is_folding, merge, |key| match is_kept(key) {

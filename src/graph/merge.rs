@@ -23,6 +23,9 @@ impl Bucket {
         for (key, stats) in &other.flows {
             self.merge_flow(*key, other.refined_of.get(key).copied(), stats, caps, hashes);
             self.merge_flow_calls(key, &stats.calls, caps, hashes);
+            if let Some(flow) = self.flows.get_mut(key) {
+                flow.traces.merge(&stats.traces, hashes);
+            }
         }
         self.merge_rest(other, caps, hashes);
     }
@@ -41,6 +44,9 @@ impl Bucket {
             self.merge_flow(*key, None, stats, &Caps::NONE, hashes);
             if is_wanted(key) {
                 self.merge_flow_calls(key, &stats.calls, &Caps::NONE, hashes);
+            }
+            if let Some(flow) = self.flows.get_mut(key) {
+                flow.traces.gather(&stats.traces, hashes);
             }
         }
         self.merge_rest(other, &Caps::NONE, hashes);
@@ -114,7 +120,7 @@ impl Bucket {
             self.totals.other_requests += stats.requests;
             return;
         };
-        sums.merge(stats, caps.paths, hashes);
+        sums.merge(stats, caps.paths);
         for (node, place) in stats.touches.keys().zip(touched).filter(|(node, place)| *node != place) {
             let count = stats.touches[node];
             Sign::Minus.apply(sums.touches.entry(*node).or_default(), count);

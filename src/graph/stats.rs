@@ -5,7 +5,6 @@
 //! in the live view only, and only until the trace is closed.
 
 use super::flow_calls::FlowCalls;
-use super::hashes::Hashes;
 use super::histogram::Histogram;
 use super::paths::FlowPaths;
 use super::traces::FlowTraces;
@@ -306,8 +305,9 @@ impl FlowStats {
         }
     }
 
-    /// Adds the requests of another flow, but not their calls; of both together at most `max_paths` chains of calls are kept.
-    pub(super) fn merge(&mut self, other: &FlowStats, max_paths: usize, hashes: &Hashes) {
+    /// Adds the requests of another flow, but neither their calls nor their traces; of both together at most `max_paths`
+    /// chains of calls are kept.
+    pub(super) fn merge(&mut self, other: &FlowStats, max_paths: usize) {
         self.requests += other.requests;
         self.adjusted = self.adjusted.saturating_add(other.adjusted);
         self.errors += other.errors;
@@ -317,7 +317,6 @@ impl FlowStats {
         }
         self.exemplars.merge(&other.exemplars);
         self.paths.merge(&other.paths, max_paths);
-        self.traces.merge(&other.traces, hashes);
     }
 }
 

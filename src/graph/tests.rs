@@ -158,6 +158,7 @@ proptest! {
         };
         let (settled, recorded) = (kept(true), kept(false));
         prop_assert_eq!(shown(&settled), shown(&recorded));
-        prop_assert!(recorded.flows.values().all(|stats| stats.traces.sample().len() <= max));
+        let lanes = rows.iter().map(|row| row.lane).collect::<std::collections::BTreeSet<_>>().len();
+        prop_assert!(recorded.flows.values().all(|stats| stats.traces.sample().len() <= max * lanes));
     }
 }

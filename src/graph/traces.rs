@@ -3,6 +3,8 @@
 //! Priority sampling (Duffield, Lund, Thorup: "Priority sampling for estimation of arbitrary subset sums", 2007) with a
 //! hash of the trace's id for the random number: the traces with the smallest H/w stay, w being their weight.
 //! A trace that is among the k smallest of all is so in every part, so the choice depends on no order and no grouping.
+//! An answer has room for more than any of its minutes: there each trace has the smaller one of two thresholds, that of
+//! its minute and that of the answer (Ting: "Adaptive threshold sampling", 2022).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -10,6 +12,9 @@ use std::sync::Arc;
 use super::hashes::Hashes;
 use super::stats::Exemplars;
 use crate::model::{Resource, Sampling, Span, Symbols, TraceId};
+
+/// Most traces of a flow in an answer.
+const MOST_GATHERED: usize = 128;
 
 /// A trace that a flow keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub struct KeptTrace {
     pub weight: u64,
     /// Its spans, by id: all that its critical path needs of them. Without them only its rank is known.
     pub spans: Option<Arc<[Span]>>,
+    /// What it stands for in the part that it was gathered from, in 1/65536: at least its weight.
+    stands_for: u64,
 }
 
 /// The traces that a flow keeps.
@@ -32,6 +39,12 @@ pub struct FlowTraces {
 }
 
 impl KeptTrace {
+    /// A trace, and the weight of its request in 1/65536.
+    pub(super) fn new(trace: TraceId, weight: u64, spans: Option<Arc<[Span]>>) -> KeptTrace {
+        let weight = weight.max(1);
+        KeptTrace { trace, weight, spans, stands_for: weight }
+    }
+
     /// Smaller is kept first.
     fn rank(&self, other: &KeptTrace) -> Ordering {
         // Ha/wa < Hb/wb as integers: both products have at most 128 bits.
@@ -76,7 +89,7 @@ fn texts(span: &Span, symbols: &Symbols) -> (u8, bool, [Arc<str>; 7]) {
 impl FlowTraces {
     /// True where a trace of this weight would be kept, be it as the threshold.
     pub(super) fn would_keep(&self, trace: TraceId, weight: u64, max: usize) -> bool {
-        let new = KeptTrace { trace, weight: weight.max(1), spans: None };
+        let new = KeptTrace::new(trace, weight, None);
         max > 0 && self.kept.get(max).is_none_or(|last| new.rank(last).is_le())
     }
 
@@ -94,7 +107,7 @@ impl FlowTraces {
         if !self.would_keep(trace, weight, self.max) {
             return;
         }
-        let mut new = KeptTrace { trace, weight: weight.max(1), spans: None };
+        let mut new = KeptTrace::new(trace, weight, None);
         if self.kept.get(self.max - 1).is_none_or(|last| new.rank(last).is_le()) {
             new.spans = Some(spans.iter().map(|span| compact(span, hashes)).collect());
         }
@@ -107,7 +120,7 @@ impl FlowTraces {
         self.kept.retain(|kept| kept.trace != trace);
     }
 
-    /// Adds the traces of another lane, minute or flow.
+    /// Adds the traces of another lane, minute or flow: of both together as many stay as of one.
     pub(super) fn merge(&mut self, other: &FlowTraces, hashes: &Hashes) {
         self.max = self.max.max(other.max);
         for kept in &other.kept {
@@ -116,13 +129,32 @@ impl FlowTraces {
         self.cut();
     }
 
+    /// Adds the traces of a part to an answer. Each part was cut for itself, so more may stay than of any one.
+    pub(super) fn gather(&mut self, part: &FlowTraces, hashes: &Hashes) {
+        self.max = MOST_GATHERED;
+        for kept in part.sample() {
+            // The usual case of a long range: it ranks behind all that the answer has room for, and so do the others.
+            if self.kept.get(self.max).is_some_and(|last| kept.rank(last).is_gt()) {
+                break;
+            }
+            let stands_for = part.sample_weight(kept);
+            self.insert(KeptTrace { stands_for, ..kept.clone() }, hashes.symbols());
+            self.cut();
+        }
+    }
+
     fn insert(&mut self, new: KeptTrace, symbols: &Symbols) {
         let order = |a: &KeptTrace, b: &KeptTrace| a.rank(b).then_with(|| a.content(b, symbols));
         if let Some(at) = self.kept.iter().position(|kept| kept.trace == new.trace) {
-            if order(&self.kept[at], &new).is_le() {
-                return;
+            let kept = &mut self.kept[at];
+            match order(kept, &new) {
+                Ordering::Less => return,
+                Ordering::Equal => {
+                    kept.stands_for = kept.stands_for.max(new.stands_for);
+                    return;
+                }
+                Ordering::Greater => _ = self.kept.remove(at),
             }
-            self.kept.remove(at);
         }
         let at = self.kept.partition_point(|kept| kept.rank(&new).is_lt());
         self.kept.insert(at, new);
@@ -140,14 +172,14 @@ impl FlowTraces {
         &self.kept[..self.kept.len().min(self.max)]
     }
 
-    /// What a trace of the sample stands for, in 1/65536: max(w, 1/threshold), rounded down.
+    /// What a trace of the sample stands for, in 1/65536: max(w, 1/threshold), rounded down, of the smaller threshold.
     ///
     /// Over all traces of a sample it adds up to the flow's weight, in the mean.
     pub fn sample_weight(&self, kept: &KeptTrace) -> u64 {
-        let Some(next) = self.kept.get(self.max) else { return kept.weight };
+        let Some(next) = self.kept.get(self.max) else { return kept.stands_for };
         let hash = u128::from(next.trace.mixed(Exemplars::SEED)).max(1);
         let inverse = (u128::from(next.weight) << 64) / hash;
-        kept.weight.max(u64::try_from(inverse).unwrap_or(u64::MAX))
+        kept.stands_for.max(u64::try_from(inverse).unwrap_or(u64::MAX))
     }
 }
 

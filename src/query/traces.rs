@@ -115,8 +115,8 @@ fn unknown(
     let hint = match (found.is_empty(), kept) {
         (false, _) => "several traces end in these 16 digits: give all 32".to_string(),
         (true, Some(example)) => format!(
-            "a flow keeps a few traces of each minute (flows.max_traces), listed as its `exemplars` in /api/v1/flows, \
-             as {example}; a narrower range may have more"
+            "a flow keeps a few traces of each minute (flows.max_traces), the `exemplars` in \
+             /api/v1/flows/{{id}}/critical-path, as {example}"
         ),
         (true, None) => "no flow of it keeps any trace: ask for another range".to_string(),
     };

@@ -154,7 +154,7 @@ impl Frame<'_> {
         let names = self.names(hashes)?;
         self.add_sums_to(bucket, &names, hashes)?;
         calls::add(self.section(CALLS), bucket, &names, &|_| true)?;
-        traces::add(self.section(TRACES), bucket, &names, hashes, true)
+        traces::add(self.section(TRACES), bucket, &names, hashes, false)
     }
 
     /// The same for answers: without the spans of kept traces, of which only the ids are added, and with the calls of
@@ -171,7 +171,7 @@ impl Frame<'_> {
         let names = self.names(hashes)?;
         self.add_sums_to(bucket, &names, hashes)?;
         calls::add(self.section(CALLS), bucket, &names, is_wanted)?;
-        traces::add(self.section(TRACES), bucket, &names, hashes, false)
+        traces::add(self.section(TRACES), bucket, &names, hashes, true)
     }
 
     /// The kept traces that are wanted, with their spans.
@@ -187,8 +187,8 @@ impl Frame<'_> {
         let mut found = Vec::new();
         traces::Section::open(self.section(TRACES), &names, hashes.symbols())?.each(
             is_wanted,
-            |_, _, kept| {
-                found.extend(Some(kept).filter(|kept| kept.spans.is_some()));
+            |_, traces| {
+                found.extend(traces.kept.into_iter().filter(|kept| kept.spans.is_some()));
                 Ok(())
             },
         )?;

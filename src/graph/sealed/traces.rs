@@ -106,7 +106,7 @@ pub(super) fn write(flows: &FastMap<FlowKey, FlowStats>, ranks: &Ranks, symbols:
         key.iter().for_each(|part| out.number(u64::from(*part)));
         out.number(traces.max as u64);
         out.number(traces.kept.len() as u64);
-        for KeptTrace { trace, weight, spans } in &traces.kept {
+        for KeptTrace { trace, weight, spans, .. } in &traces.kept {
             out.0.extend_from_slice(&trace.0.to_be_bytes());
             out.number(*weight);
             let mut bytes = Writer::default();
@@ -190,26 +190,27 @@ impl<'a> Section<'a> {
         Ok(Section { names, resources, peers, input })
     }
 
-    /// Reads all traces, each with the key of its flow and the cap that it was kept under; the spans only of those
-    /// that are wanted.
+    /// Reads the traces of all flows; the spans only of those that are wanted.
     pub fn each(
         &mut self,
         is_wanted: impl Fn(&FlowKey, TraceId) -> bool,
-        mut found: impl FnMut(&FlowKey, usize, KeptTrace) -> Result<(), Damage>,
+        mut found: impl FnMut(&FlowKey, FlowTraces) -> Result<(), Damage>,
     ) -> Result<(), Damage> {
         let mut input = self.input;
         for _ in 0..list(&mut input)? {
             let key = FlowKey { service: self.names.node(&mut input)?, name: self.names.symbol(&mut input)? };
             let max = usize::try_from(input.number()?).unwrap_or(usize::MAX);
+            let mut kept = Vec::new();
             for _ in 0..input.count()? {
                 let trace = TraceId(u128::from_be_bytes(input.array()?));
-                let weight = input.number()?.max(1);
+                let weight = input.number()?;
                 let length = input.count()?;
                 let bytes = input.bytes(length)?;
                 let is_read = length > 0 && is_wanted(&key, trace);
                 let spans = is_read.then(|| self.spans(bytes)).transpose()?.map(Into::into);
-                found(&key, max, KeptTrace { trace, weight, spans })?;
+                kept.push(KeptTrace::new(trace, weight, spans));
             }
+            found(&key, FlowTraces { max, kept })?;
         }
         Ok(())
     }
@@ -274,21 +275,24 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Adds the traces of a section to the flows that they are of; without their spans where only their ids are asked for.
+/// Adds the traces of a section to the flows that they are of; to those of an answer without their spans.
 pub(super) fn add(
     section: &[u8],
     bucket: &mut Bucket,
     names: &Names,
     hashes: &Hashes,
-    has_spans: bool,
+    is_answer: bool,
 ) -> Result<(), Damage> {
     let mut section = Section::open(section, names, hashes.symbols())?;
     section.each(
-        |_, _| has_spans,
-        |key, max, kept| {
+        |_, _| !is_answer,
+        |key, traces| {
             let flow = bucket.flows.get_mut(key);
             let flow = flow.ok_or(Damage::Malformed("traces of a flow that is not there"))?;
-            flow.traces.merge(&FlowTraces { max, kept: vec![kept] }, hashes);
+            match is_answer {
+                true => flow.traces.gather(&traces, hashes),
+                false => flow.traces.merge(&traces, hashes),
+            }
             Ok(())
         },
     )

@@ -102,6 +102,31 @@ proptest! {
     }
 
     #[test]
+    fn an_answer_has_all_that_its_parts_kept_in_any_order(
+        (parts, shuffled) in proptest::collection::vec(sightings(), 0..6)
+            .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
+        max in 1..6usize,
+    ) {
+        let mut hashes = Hashes::new(Symbols::new(100));
+        let mut gathered = |parts: &[Vec<Sighting>]| {
+            let mut answer = FlowTraces::default();
+            for part in parts {
+                answer.gather(&sample(&mut hashes, max, part), &hashes);
+            }
+            answer
+        };
+        let answer = gathered(&parts);
+        prop_assert_eq!(&answer, &gathered(&shuffled));
+        let in_parts: std::collections::BTreeSet<TraceId> = parts
+            .iter()
+            .flat_map(|part| sample(&mut hashes, max, part).sample().to_vec())
+            .map(|kept| kept.trace)
+            .collect();
+        prop_assert_eq!(answer.sample().iter().map(|kept| kept.trace).collect::<std::collections::BTreeSet<_>>(), in_parts);
+        prop_assert!(answer.sample().iter().all(|kept| answer.sample_weight(kept) >= kept.weight));
+    }
+
+    #[test]
     fn what_would_not_be_kept_changes_nothing(sightings in sightings(), new in (0..80u128, 1..4u64), max in 0..6usize) {
         let mut hashes = Hashes::new(Symbols::new(100));
         let mut traces = sample(&mut hashes, max, &sightings);
@@ -132,6 +157,33 @@ fn weights_add_up_to_those_of_all_in_the_mean() {
     let mean = |sum: u128| sum as f64 / f64::from(10_000) / WEIGHT_ONE as f64;
     assert!((mean(all) - 90.0).abs() < 1.5, "{}", mean(all));
     assert!((mean(heavy) - 45.0).abs() < 1.5, "{}", mean(heavy));
+}
+
+#[test]
+fn in_an_answer_weights_add_up_to_those_of_all_its_minutes_in_the_mean() {
+    let mut hashes = Hashes::new(Symbols::new(100));
+    // A quiet minute whose traces all stay, usual ones, and so many that the answer has to cut.
+    for minutes in [&[3, 20, 60][..], &[40; 40]] {
+        let mut all = 0;
+        const RUNS: u32 = 1_000;
+        for run in 0..u128::from(RUNS) {
+            let mut answer = FlowTraces::default();
+            for (minute, requests) in minutes.iter().enumerate() {
+                let id = |n: u128| (run << 64) | ((minute as u128) << 32) | n;
+                let sightings: Vec<Sighting> = (0..*requests).map(|n| (id(n), 1 + n as u64 % 3, 0)).collect();
+                answer.gather(&sample(&mut hashes, 8, &sightings), &hashes);
+            }
+            assert_eq!(
+                answer.sample().len(),
+                minutes.iter().map(|n| (*n).min(8)).sum::<u128>().min(128) as usize
+            );
+            all += answer.sample().iter().map(|kept| u128::from(answer.sample_weight(kept))).sum::<u128>();
+        }
+        let mean = all as f64 / f64::from(RUNS) / WEIGHT_ONE as f64;
+        let truth: u128 =
+            minutes.iter().map(|requests| (0..*requests).map(|n| 1 + n % 3).sum::<u128>()).sum();
+        assert!((mean / truth as f64 - 1.0).abs() < 0.03, "{mean} of {truth}");
+    }
 }
 
 #[test]
